@@ -1,0 +1,34 @@
+/* journal.h - what happened, in order, in the words of the event catalogue.
+ *
+ * An event is written in the same transaction as the change it tells of. Its id is a hash of what makes it one event
+ * (type, tenant, discriminator), so that telling it twice stores it once. Events carry ids and business facts,
+ * never contacts or secrets. */
+#pragma once
+#include "base/err.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "store/store.h"
+
+struct event_field {
+	const char *name;
+	struct str text;  /* used unless is_int */
+	bool is_int;
+	int64_t num;
+};
+#define EF_STR(n, s) ((struct event_field){.name = (n), .text = (s)})
+#define EF_Z(n, z) ((struct event_field){.name = (n), .text = str_of(z)})
+#define EF_INT(n, i) ((struct event_field){.name = (n), .is_int = true, .num = (int64_t)(i)})
+
+struct event {
+	const char *type;       /* "tenant.installed": of the catalogue, asserted */
+	struct str tenant;      /* empty: null */
+	const char *source;     /* "lifecycle", "lookup", "admin" …; NULL: absent */
+	int64_t at;             /* observed_at, wall ms */
+	int64_t effective_at;   /* 0: absent */
+	struct str once;        /* what makes it this event and no other, besides type and tenant */
+	const struct event_field *fields; /* further members of data; empty text is left out */
+	size_t field_count;
+};
+bool event_type_known(struct str type);
+/* OK also when the very same event was stored before. ret_id may be NULL. */
+enum err journal_add(struct store_tx *tx, const struct event *e);

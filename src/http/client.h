@@ -1,0 +1,62 @@
+/* client.h - everything this process asks of other servers: one curl-multi thread.
+ *
+ * https only and public addresses only unless allow_insecure; no redirects, no proxy from the environment, total
+ * deadline, capped answer. The name is resolved by curl and the address checked when the socket opens, so that a
+ * name cannot turn private in between. `done` runs on the client thread, exactly once per accepted call, and must
+ * not block. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/str.h"
+
+struct http_client;
+
+struct http_client_options {
+	const struct clock *clock;
+	bool allow_insecure;   /* http and private or loopback addresses: LICGATE_ALLOW_INSECURE_HOSTS */
+	int64_t timeout_ms;    /* whole call */
+	unsigned in_flight_max; /* further calls queue */
+	unsigned queue_max;
+	unsigned per_host_max;  /* so that one dead host cannot take every slot */
+};
+
+struct http_header {
+	const char *name, *value;
+};
+
+struct http_answer;
+
+struct http_call {
+	const char *method; /* "GET", "POST" */
+	const char *url;    /* copied, as are headers and body */
+	const struct http_header *headers;
+	size_t header_count;
+	struct str body;    /* sent for POST and PUT */
+	size_t answer_max;  /* bytes; a longer answer is ERR_TOO_LARGE */
+	int64_t timeout_ms; /* 0: the client's */
+	void (*done)(void *arg, const struct http_answer *answer);
+	void *arg;
+};
+
+struct http_answer {
+	enum err err;   /* OK: an answer came, whatever its status. ERR_TIMEOUT, ERR_UPSTREAM, ERR_TOO_LARGE, ERR_DENIED
+	                   (scheme or address not allowed), ERR_STOPPING */
+	int status;     /* 0 when err is not OK */
+	struct str body; /* valid during done only */
+	int64_t duration_ms;
+	int64_t retry_after_s; /* -1 if absent */
+	int64_t max_age_s;     /* Cache-Control: max-age; -1 if absent */
+	struct str (*header)(const struct http_answer *, const char *name); /* other headers; ptr NULL if absent */
+	void *impl;
+};
+
+enum err http_client_new(const struct http_client_options *o, struct http_client **ret);
+/* Calls in flight end with ERR_STOPPING; their done functions have run when this returns. */
+void http_client_free(struct http_client *c);
+/* ERR_FULL, ERR_NOMEM, ERR_STOPPING, ERR_INVALID (URL): done does not run. Any thread. */
+enum err http_client_call(struct http_client *c, const struct http_call *call);
+int64_t http_client_queue_depth(void *client);

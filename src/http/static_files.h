@@ -1,0 +1,16 @@
+/* static_files.h - the static folder, read into memory once at start.
+ *
+ * Pages and assets are served from memory: no disk is touched for a request. Text is compressed once, here. In .html
+ * files `{{base}}` becomes the base path and `{{asset:NAME}}` the asset's path with its content hash. */
+#pragma once
+#include "base/err.h"
+#include "http/reply.h"
+
+struct static_files;
+enum err static_files_load(const char *dir, const char *base_path, struct problem *ret_problem, struct static_files **ret);
+void static_files_free(struct static_files *s);
+
+/* app/NAME.html -> bytes; ptr NULL if there is none. */
+struct str static_files_page(const struct static_files *s, struct str folder, struct str name);
+/* Handler of GET /assets/REST: ETag and 304, long caching when ?v= is the content hash, gzip by Accept-Encoding. */
+void static_files_serve(struct request *req, void *static_files);

@@ -1,0 +1,12 @@
+/* answer.h - the licence answer of the contract, for pages, API, forward authentication and doors to come. */
+#pragma once
+#include "base/jsonw.h"
+#include "license/lookup.h"
+#include "license/policy.h"
+
+/* Ruling of one feature for one account under a decision; takes no seat. */
+struct ruling feature_ruling(struct lookups *l, const struct feature *f, const struct tenant *tenant,
+                             const struct license_decision *d, struct str account_id);
+/* {"tenant":…,"state":…,…,"features":{…}} */
+void license_answer(struct jsonw *w, struct lookups *l, const struct features *features, const struct tenant *tenant,
+                    const struct license_decision *d, struct str account_id);

@@ -1,0 +1,47 @@
+/* policy.h - the features file: what each licence state gets. Immutable after load.
+ *
+ * A state that is not named gets the feature's default, and without one it is denied. Cases:
+ * tests/unit/license/policy.rules. */
+#pragma once
+#include "base/err.h"
+#include "base/str.h"
+#include "config/config.h"
+#include "license/state.h"
+
+enum verdict { VERDICT_DENY = 0, VERDICT_READ_ONLY, VERDICT_ALLOW };
+const char *verdict_name(enum verdict v);
+
+enum policy_code { /* Keygen-like: why, not only whether */
+	CODE_UNKNOWN = 0, CODE_VALID, CODE_EVALUATION, CODE_GRACE, CODE_EXPIRED, CODE_NO_LICENSE, CODE_SEATS_EXCEEDED,
+	CODE_EDITION_REQUIRED, CODE_GRANDFATHERED, CODE_OVERRIDE
+};
+const char *policy_code_name(enum policy_code c);
+
+struct feature {
+	char *name;
+	bool has_default;
+	bool named[STATE_COUNT];
+	enum verdict by_state[STATE_COUNT], by_default;
+	enum edition edition;       /* EDITION_NONE: none needed */
+	bool seats;
+	int64_t installed_before;   /* wall ms; 0: no such rule */
+};
+struct features;
+
+/* Tells every problem; ERR_INVALID after at least one. Text is JSON of at most 256 KiB. */
+enum err features_parse(struct str json, const char *file, problem_fn *tell, void *arg, struct features **ret);
+void features_free(struct features *f);
+size_t features_count(const struct features *f);
+const struct feature *features_at(const struct features *f, size_t i);
+const struct feature *features_find(const struct features *f, struct str name);
+/* Feature a page needs; NULL: a valid token is enough. path without the base path. */
+const struct feature *features_for_page(const struct features *f, struct str path);
+/* The n-th page rule, for checks at start; false past the end. */
+bool features_page_at(const struct features *f, size_t i, const char **ret_path, const struct feature **ret_feature);
+
+struct ruling {
+	enum verdict verdict;
+	enum policy_code code;
+};
+/* seat_free: the account holds a seat or could take one (ignored unless the feature has seats). */
+struct ruling policy_rule(const struct feature *f, const struct license_decision *d, int64_t first_installed_at, bool seat_ok);
