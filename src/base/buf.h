@@ -1,6 +1,7 @@
 /* buf.h - bounded text builder with a sticky error: append freely, check once at the end.
  *
- * After a failed append (out of memory, or over the cap) further appends do nothing and buf_ok() is false. */
+ * After a failed append (out of memory, or over the cap) further appends do nothing and err says why. Growing
+ * wipes the place left behind, so that a secret is nowhere but in data. Not thread-safe. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,7 +27,8 @@ void buf_z(struct buf *b, const char *z);
 void buf_char(struct buf *b, char c);
 void buf_int(struct buf *b, int64_t n);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-struct str buf_text(const struct buf *b); /* what was added so far */
-/* Gives the malloc'd, NUL-terminated text away and leaves the buffer empty; NULL after an error. */
+struct str buf_text(const struct buf *b); /* what was added so far; ptr is never NULL */
+/* Gives the malloc'd, NUL-terminated text away and leaves the buffer empty; NULL after an error (which stays
+ * to be seen in err). */
 char *buf_take(struct buf *b);
 #define __cleanup_buf __attribute__((cleanup(buf_release)))

@@ -40,6 +40,8 @@ enum err str_to_int64(struct str s, int64_t *ret);
 
 /* Whole text is well-formed UTF-8 (no overlong forms, no surrogates, at most U+10FFFF). */
 bool utf8_valid(struct str s);
+/* Bytes of the well-formed UTF-8 sequence s starts with; 0 if there is none. */
+size_t utf8_sequence(struct str s);
 /* No byte below 0x20 and no 0x7f. */
 bool str_printable(struct str s);
 

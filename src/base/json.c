@@ -1,0 +1,70 @@
+/* json.c - reading JSON from outside. See json.h.
+ *
+ * jansson refuses \u0000 in strings and names by itself (no JSON_ALLOW_NUL) and nests 2,048 levels at most. It reports
+ * a failed allocation as "unknown", since only its syntax errors carry a code. */
+#include "base/json.h"
+
+#include <string.h>
+
+enum err json_read_object(struct str text, json_t **ret)
+{
+	if (text.len == 0 || memchr(text.ptr, '\0', text.len))
+		return ERR_INVALID;
+	json_error_t error = {0};
+	json_t *root = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
+	if (!root) {
+		enum json_error_code code = json_error_code(&error);
+		return code == json_error_out_of_memory || code == json_error_unknown ? ERR_NOMEM : ERR_INVALID;
+	}
+	if (!json_is_object(root)) {
+		json_decref(root);
+		return ERR_INVALID;
+	}
+	*ret = root;
+	return OK;
+}
+
+static const json_t *member(const json_t *obj, const char *name)
+{
+	const json_t *value = json_object_get(obj, name);
+	return json_is_null(value) ? NULL : value;
+}
+
+enum json_get json_get_str(const json_t *obj, const char *name, struct str *ret)
+{
+	const json_t *value = member(obj, name);
+	if (!value)
+		return JSON_ABSENT;
+	if (!json_is_string(value))
+		return JSON_BAD_TYPE;
+	*ret = (struct str){json_string_value(value), json_string_length(value)};
+	return JSON_GOT;
+}
+
+enum json_get json_get_int(const json_t *obj, const char *name, int64_t *ret)
+{
+	const json_t *value = member(obj, name);
+	if (!value)
+		return JSON_ABSENT;
+	if (!json_is_integer(value))
+		return JSON_BAD_TYPE;
+	*ret = json_integer_value(value);
+	return JSON_GOT;
+}
+
+enum json_get json_get_bool(const json_t *obj, const char *name, bool *ret)
+{
+	const json_t *value = member(obj, name);
+	if (!value)
+		return JSON_ABSENT;
+	if (!json_is_boolean(value))
+		return JSON_BAD_TYPE;
+	*ret = json_is_true(value);
+	return JSON_GOT;
+}
+
+const json_t *json_get_obj(const json_t *obj, const char *name)
+{
+	const json_t *value = json_object_get(obj, name);
+	return json_is_object(value) ? value : NULL;
+}
