@@ -1,6 +1,27 @@
 /* app.h - the composition root: builds the parts of a server in order, tears them down in reverse. */
 #pragma once
 #include "config/config.h"
+#include "connect/connect.h"
+#include "http/server.h"
+
+/* Which part's pointer a route's handler gets (http/route.h). */
+enum { ROOM_APP, ROOM_CONNECT, ROOM_FILES, ROOM_ADMIN };
+
+extern const struct route_table public_routes, admin_routes; /* routes.c */
+
+/* What people write and the server only reads: features, pages, descriptor. Checked together, since each names
+ * things of the others. Shared by `serve` and `check`. */
+struct app_files {
+	struct features *features;
+	struct static_files *pages;
+	struct descriptor *descriptor;
+};
+/* Tells every problem of all of them before it fails. */
+enum err app_files_load(const struct config *config, problem_fn *tell, void *arg, struct app_files *ret);
+void app_files_release(struct app_files *files);
+
+/* Prints "licgate: place: text" on stderr: a problem_fn. */
+void print_problem(void *arg, const struct problem *p);
 
 struct app;
 /* Starts both listeners. Problems are in the log. */
@@ -8,7 +29,22 @@ enum err app_start(const struct config *config, struct app **ret);
 /* Graceful: readiness fails, running requests end, everything acknowledged is stored. */
 void app_stop(struct app *app);
 const char *app_public_address(const struct app *app);
-const char *app_admin_address(const struct app *app);
+const char *app_admin_address(const struct app *app); /* NULL: no admin token, no admin listener */
+
+/* health.c: GET /healthz and /readyz. room is the struct app's health. */
+struct health {
+	struct store *store;
+	_Atomic bool stopping;
+};
+void health_get(struct request *req, void *health);
+void ready_get(struct request *req, void *health);
+
 /* Until SIGINT or SIGTERM. Call block_stop_signals() before any thread starts. */
 void block_stop_signals(void);
 void wait_for_stop_signal(void);
+
+/* For __cleanup(config_free_p). */
+static inline void config_free_p(struct config **c)
+{
+	config_free(*c);
+}

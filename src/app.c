@@ -1,0 +1,327 @@
+/* app.c - a server, part by part: what each needs is built before it and outlives it.
+ *
+ * Threads: HTTP workers (http/server.c), one timer thread, one thread for everything outgoing (http/client.c), one
+ * writer (store). Stop order matters: no new requests, running ones end, outgoing calls end, queued writes are
+ * committed, then memory goes. Nothing acknowledged is lost. */
+#include "app.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "admin/admin.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "connect/descriptor.h"
+#include "connect/host.h"
+
+enum {
+	STORE_QUEUE_MAX = 20000,
+	STORE_BUSY_MS = 5000,
+	UPSTREAM_IN_FLIGHT = 64,
+	UPSTREAM_PER_HOST = 8,
+	UPSTREAM_QUEUE = 10000,
+	CONNECTIONS_MAX = 4096,
+	ADMIN_CONNECTIONS_MAX = 256,
+	IDLE_MS = 60 * 1000,
+	PEM_MAX_BYTES = 64 * 1024,
+};
+
+struct app {
+	const struct config *config;
+	struct app_files files;
+	struct keyring *keyring;
+	struct timers *timers;
+	struct store *store;
+	struct tenants *tenants;
+	struct http_client *client;
+	struct host *host;
+	struct install_keys *keys;
+	struct lookups *lookups;
+	struct failures *failures;
+	struct str *audiences;
+	struct connect connect;
+	struct admin admin;
+	struct health health;
+	struct buf tls_cert, tls_key;
+	struct http_server *public, *operator;
+	bool retention;
+};
+
+static enum err fail(const char *what, enum err err)
+{
+	log_event(LOG_ERROR, "start.failed", LF_Z("part", what), LF_Z("error", err_text(err)));
+	return err;
+}
+
+static enum err open_store(struct app *app)
+{
+	const struct config *c = app->config;
+	const struct store_options so = {
+	    .url = c->database, .clock = &clock_system, .queue_max = STORE_QUEUE_MAX, .busy_timeout_ms = STORE_BUSY_MS};
+	struct problem problem;
+	enum err err = keyring_parse(str_of(c->secret_keys), &problem, &app->keyring);
+	if (err != OK)
+		return fail("LICGATE_SECRET_KEYS", err);
+	if ((err = store_open(&so, &app->store)) != OK)
+		return fail("database", err);
+	if ((err = tenants_new(&app->tenants)) != OK)
+		return fail("tenants", err);
+	size_t seal_failures = 0;
+	err = tenants_load(app->tenants, app->store, app->keyring, &clock_system, c->license_ttl_s * 1000, &seal_failures);
+	if (err != OK)
+		return fail("tenants", err);
+	if (seal_failures > 0)
+		log_event(LOG_ERROR, "tenants.sealed", LF_INT("count", seal_failures),
+		          LF_Z("do", "add the key they were sealed with to LICGATE_SECRET_KEYS: until then they are refused"));
+	return OK;
+}
+
+static enum err start_outgoing(struct app *app)
+{
+	const struct config *c = app->config;
+	const int64_t timeout_ms = c->upstream_timeout_s * 1000;
+	const struct http_client_options co = {.clock = &clock_system,
+	                                       .allow_insecure = c->allow_insecure_hosts,
+	                                       .timeout_ms = timeout_ms,
+	                                       .in_flight_max = UPSTREAM_IN_FLIGHT,
+	                                       .queue_max = UPSTREAM_QUEUE,
+	                                       .per_host_max = UPSTREAM_PER_HOST};
+	enum err err = http_client_new(&co, &app->client);
+	if (err != OK)
+		return fail("http client", err);
+	const struct install_keys_options ko = {.clock = &clock_system,
+	                                        .store = app->store,
+	                                        .client = app->client,
+	                                        .urls = c->install_keys_url,
+	                                        .timeout_ms = timeout_ms};
+	if ((err = install_keys_new(&ko, &app->keys)) != OK)
+		return fail("install keys", err);
+	const struct host_options ho = {.clock = &clock_system,
+	                                .client = app->client,
+	                                .app_key = app->files.descriptor->key,
+	                                .timeout_ms = timeout_ms};
+	if ((err = host_new(&ho, &app->host)) != OK)
+		return fail("host calls", err);
+	const struct lookups_options lo = {.clock = &clock_system,
+	                                   .timers = app->timers,
+	                                   .store = app->store,
+	                                   .tenants = app->tenants,
+	                                   .keyring = app->keyring,
+	                                   .ttl_ms = c->license_ttl_s * 1000,
+	                                   .stale_ms = c->license_stale_s * 1000,
+	                                   .retry_ms = c->license_retry_s * 1000,
+	                                   .wait_ms = c->license_wait_s * 1000,
+	                                   .grace_ms = c->grace_days * 86400000,
+	                                   .fetch = host_license_fetch,
+	                                   .fetcher = app->host};
+	if ((err = lookups_new(&lo, &app->lookups)) != OK)
+		return fail("licence look-ups", err);
+	return OK;
+}
+
+/* The base URL first, then LICGATE_ALLOWED_BASE_URLS. */
+static enum err list_audiences(struct app *app)
+{
+	const struct config *c = app->config;
+	size_t count = 1;
+	while (c->allowed_base_urls[count - 1])
+		count++;
+	app->audiences = calloc(count, sizeof *app->audiences);
+	if (!app->audiences)
+		return fail("audiences", ERR_NOMEM);
+	app->audiences[0] = str_of(c->base_url);
+	for (size_t i = 1; i < count; i++)
+		app->audiences[i] = str_of(c->allowed_base_urls[i - 1]);
+	app->connect.audience_count = count;
+	return OK;
+}
+
+static enum err open_doors(struct app *app)
+{
+	enum err err = list_audiences(app);
+	if (err != OK)
+		return err;
+	if (!(app->failures = failures_new()))
+		return fail("failures", ERR_NOMEM);
+	const size_t audience_count = app->connect.audience_count;
+	app->connect = (struct connect){.config = app->config,
+	                                .clock = &clock_system,
+	                                .timers = app->timers,
+	                                .store = app->store,
+	                                .keyring = app->keyring,
+	                                .tenants = app->tenants,
+	                                .lookups = app->lookups,
+	                                .features = app->files.features,
+	                                .keys = app->keys,
+	                                .failures = app->failures,
+	                                .host = app->host,
+	                                .descriptor = app->files.descriptor,
+	                                .files = app->files.pages,
+	                                .audiences = app->audiences,
+	                                .audience_count = audience_count};
+	app->admin.connect = &app->connect;
+	app->admin.enabled = app->config->admin_token != NULL;
+	if (app->admin.enabled)
+		sha256(app->config->admin_token, strlen(app->config->admin_token), app->admin.token_hash);
+	app->health.store = app->store;
+	return OK;
+}
+
+static enum err read_tls(struct app *app)
+{
+	const struct config *c = app->config;
+	if (!c->tls_cert)
+		return OK;
+	enum err err = file_read(c->tls_cert, &app->tls_cert);
+	if (err != OK)
+		return fail("LICGATE_TLS_CERT", err);
+	if ((err = file_read(c->tls_key, &app->tls_key)) != OK)
+		return fail("LICGATE_TLS_KEY", err);
+	return OK;
+}
+
+static enum err listen_everywhere(struct app *app)
+{
+	const struct config *c = app->config;
+	enum err err = read_tls(app);
+	if (err != OK)
+		return err;
+	struct http_options o = {
+	    .name = "public",
+	    .listen = c->listen,
+	    .base_path = c->base_path,
+	    .tls_cert_pem = app->tls_cert.data,
+	    .tls_key_pem = app->tls_key.data,
+	    .threads = (unsigned)c->threads,
+	    .connections_max = CONNECTIONS_MAX,
+	    .request_timeout_ms = c->request_timeout_s * 1000,
+	    .idle_timeout_ms = IDLE_MS,
+	    .max_body = (size_t)c->max_body,
+	    .routes = &public_routes,
+	    .rooms = {[ROOM_APP] = &app->health, [ROOM_CONNECT] = &app->connect, [ROOM_FILES] = app->files.pages},
+	    .authenticators = {[AUTH_PAGE] = {auth_page, &app->connect},
+	                       [AUTH_CONTEXT] = {auth_context, &app->connect},
+	                       [AUTH_LIFECYCLE] = {auth_lifecycle, &app->connect}},
+	    .clock = &clock_system,
+	    .timers = app->timers,
+	    .https_base = str_starts(str_of(c->base_url), STR("https://")),
+	};
+	if ((err = http_server_start(&o, &app->public)) != OK)
+		return fail("public listener", err);
+
+	struct http_options a = o;
+	a.name = "admin";
+	a.listen = c->admin_listen;
+	a.base_path = "";
+	a.tls_cert_pem = a.tls_key_pem = NULL;
+	a.threads = 2;
+	a.connections_max = ADMIN_CONNECTIONS_MAX;
+	a.routes = &admin_routes;
+	a.rooms[ROOM_ADMIN] = &app->admin;
+	a.authenticators[AUTH_ADMIN] = (struct authenticator){auth_admin, &app->admin};
+	a.https_base = false;
+	if ((err = http_server_start(&a, &app->operator)) != OK)
+		return fail("admin listener", err);
+	return OK;
+}
+
+enum err app_start(const struct config *config, struct app **ret)
+{
+	struct app *app = calloc(1, sizeof *app);
+	if (!app)
+		return fail("memory", ERR_NOMEM);
+	app->config = config;
+	buf_init(&app->tls_cert, PEM_MAX_BYTES);
+	buf_init(&app->tls_key, PEM_MAX_BYTES);
+	log_set_level((enum log_level)config->log);
+
+	enum err err = crypto_init() ? OK : fail("OpenSSL", ERR_INTERNAL);
+	if (err == OK)
+		err = app_files_load(config, print_problem, NULL, &app->files);
+	if (err == OK && (err = timers_new(&clock_system, true, &app->timers)) != OK)
+		fail("timers", err);
+	if (err == OK)
+		err = open_store(app);
+	if (err == OK)
+		err = start_outgoing(app);
+	if (err == OK)
+		err = open_doors(app);
+	if (err == OK)
+		err = listen_everywhere(app);
+	if (err != OK) {
+		app_stop(app);
+		return err;
+	}
+	retention_start(&app->connect);
+	app->retention = true;
+	log_event(LOG_INFO, "server.started", LF_Z("public", app_public_address(app)), LF_Z("admin", app_admin_address(app)),
+	          LF_INT("tenants", tenants_count(app->tenants, TENANT_STATUS_COUNT)), LF_Z("version", LICGATE_VERSION));
+	*ret = app;
+	return OK;
+}
+
+void app_stop(struct app *app)
+{
+	if (!app)
+		return;
+	atomic_store(&app->health.stopping, true);
+	const int64_t patience_ms = app->config->request_timeout_s * 1000;
+	if (app->public)
+		http_server_quiesce(app->public);
+	if (app->operator)
+		http_server_quiesce(app->operator);
+	http_server_stop(app->public, patience_ms);
+	http_server_stop(app->operator, patience_ms);
+	if (app->retention)
+		retention_stop(&app->connect);
+	http_client_free(app->client); /* calls in flight end now, so nobody below waits for another server */
+	lookups_free(app->lookups);
+	host_free(app->host);
+	install_keys_free(app->keys);
+	store_close(app->store); /* commits what is queued */
+	tenants_free(app->tenants);
+	failures_free(app->failures);
+	timers_free(app->timers);
+	keyring_free(app->keyring);
+	app_files_release(&app->files);
+	free(app->audiences);
+	buf_wipe(&app->tls_cert);
+	buf_wipe(&app->tls_key);
+	free(app);
+}
+
+const char *app_public_address(const struct app *app)
+{
+	return http_server_address(app->public);
+}
+
+const char *app_admin_address(const struct app *app)
+{
+	return http_server_address(app->operator);
+}
+
+static void stop_signals(sigset_t *ret)
+{
+	sigemptyset(ret);
+	sigaddset(ret, SIGINT);
+	sigaddset(ret, SIGTERM);
+}
+
+void block_stop_signals(void)
+{
+	sigset_t set;
+	stop_signals(&set);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+void wait_for_stop_signal(void)
+{
+	sigset_t set;
+	int number = 0;
+	stop_signals(&set);
+	sigwait(&set, &number);
+	log_event(LOG_INFO, "server.stopping", LF_INT("signal", number));
+}

@@ -1,0 +1,92 @@
+/* app_files.c - features file, static folder and descriptor, loaded and checked against each other.
+ *
+ * The descriptor may only name URLs that this server answers, and the features file only pages that exist: a vendor
+ * learns it from `licgate check`, not from a customer. */
+#include "app.h"
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "connect/descriptor.h"
+
+enum { FEATURES_MAX_BYTES = 256 * 1024 };
+
+void print_problem(void *arg, const struct problem *p)
+{
+	(void)arg;
+	fprintf(stderr, "licgate: %s: %s\n", p->place, p->text);
+}
+
+/* Does the public listener answer this method and path? A page must be there, not only its route. */
+static bool serves(void *arg, const char *method, struct str path)
+{
+	const struct static_files *pages = arg;
+	const struct route *route = NULL;
+	struct route_params params;
+	unsigned allow = 0;
+	path.len = str_find(path, '?');
+	if (route_find(&public_routes, method_of(str_of(method)), path, &route, &params, &allow) != ROUTE_FOUND)
+		return false;
+	return route->handler != page_get || static_files_page(pages, STR("app"), params.part[0]).ptr;
+}
+
+static enum err load_features(const char *file, problem_fn *tell, void *arg, struct features **ret)
+{
+	__cleanup(buf_wipe) struct buf text = BUF_INIT(FEATURES_MAX_BYTES);
+	enum err err = file_read(file, &text);
+	if (err != OK) {
+		struct problem p;
+		snprintf(p.place, sizeof p.place, "%s", file);
+		snprintf(p.text, sizeof p.text, "cannot be read (%s): set LICGATE_FEATURES to the features file", err_text(err));
+		tell(arg, &p);
+		return ERR_INVALID;
+	}
+	return features_parse(buf_text(&text), file, tell, arg, ret);
+}
+
+static enum err check_pages(const struct config *config, const struct app_files *files, problem_fn *tell, void *arg)
+{
+	const char *path;
+	const struct feature *feature;
+	enum err err = OK;
+	for (size_t i = 0; features_page_at(files->features, i, &path, &feature); i++) {
+		if (serves(files->pages, "GET", str_of(path)))
+			continue;
+		struct problem p;
+		snprintf(p.place, sizeof p.place, "%s: pages", config->features);
+		snprintf(p.text, sizeof p.text, "\"%.120s\" is no page of %.120s: add app/NAME.html there or drop the rule", path,
+		         config->static_dir);
+		tell(arg, &p);
+		err = ERR_INVALID;
+	}
+	return err;
+}
+
+enum err app_files_load(const struct config *config, problem_fn *tell, void *arg, struct app_files *ret)
+{
+	__cleanup(app_files_release) struct app_files files = {0};
+	struct problem p;
+
+	enum err features_err = load_features(config->features, tell, arg, &files.features);
+	enum err pages_err = static_files_load(config->static_dir, config->base_path, &p, &files.pages);
+	if (pages_err != OK)
+		tell(arg, &p);
+	if (pages_err == OK && features_err == OK)
+		features_err = check_pages(config, &files, tell, arg);
+	enum err descriptor_err = pages_err;
+	if (pages_err == OK)
+		descriptor_err = descriptor_load(config->descriptor, config, serves, files.pages, tell, arg, &files.descriptor);
+
+	if (features_err != OK || descriptor_err != OK)
+		return features_err != OK ? features_err : descriptor_err;
+	*ret = files;
+	files = (struct app_files){0};
+	return OK;
+}
+
+void app_files_release(struct app_files *files)
+{
+	descriptor_free(files->descriptor);
+	static_files_free(files->pages);
+	features_free(files->features);
+	*files = (struct app_files){0};
+}

@@ -1,0 +1,63 @@
+/* routes.c - THE table: every route of both listeners, with the authentication each one needs.
+ *
+ * A row that forgets its authentication stops the start. Rows say AUTH_NONE aloud where a route is open on purpose.
+ * Contract: README, "Routes". */
+#include "admin/admin.h"
+#include "app.h"
+#include "authz/authz.h"
+
+#define ENVOY(method)                                                                                                  \
+	{                                                                                                                  \
+		method, "/authz/envoy/REST", AUTH_SELF, ROOM_CONNECT, 0, authz_envoy                                           \
+	}
+
+static const struct route public_rows[] = {
+    {METHOD_GET, "/healthz", AUTH_NONE, ROOM_APP, 0, health_get},
+    {METHOD_GET, "/readyz", AUTH_NONE, ROOM_APP, 0, ready_get},
+    {METHOD_GET, "/atlassian-connect.json", AUTH_NONE, ROOM_CONNECT, 0, descriptor_get},
+    {METHOD_GET, "/assets/REST", AUTH_NONE, ROOM_FILES, 0, static_files_serve},
+
+    {METHOD_POST, "/installed", AUTH_LIFECYCLE, ROOM_CONNECT, 0, lifecycle_installed},
+    {METHOD_POST, "/uninstalled", AUTH_LIFECYCLE, ROOM_CONNECT, 0, lifecycle_uninstalled},
+    {METHOD_POST, "/enabled", AUTH_PAGE, ROOM_CONNECT, 0, lifecycle_enabled},
+    {METHOD_POST, "/disabled", AUTH_PAGE, ROOM_CONNECT, 0, lifecycle_disabled},
+    {METHOD_POST, "/webhooks/NAME", AUTH_PAGE, ROOM_CONNECT, 0, webhook_receive},
+
+    {METHOD_GET, "/app/license.json", AUTH_PAGE, ROOM_CONNECT, 0, page_license_json},
+    {METHOD_GET, "/app/NAME", AUTH_PAGE, ROOM_CONNECT, 0, page_get},
+    {METHOD_GET, "/api/v1/license", AUTH_CONTEXT, ROOM_CONNECT, 0, api_license},
+    {METHOD_POST, "/api/v1/feedback", AUTH_CONTEXT, ROOM_CONNECT, 0, api_feedback},
+
+    /* Forward authentication: the handler verifies the original request's token. Envoy calls with the original method. */
+    {METHOD_GET, "/authz/nginx", AUTH_SELF, ROOM_CONNECT, 0, authz_nginx},
+    {METHOD_GET, "/authz/forward", AUTH_SELF, ROOM_CONNECT, 0, authz_forward},
+    ENVOY(METHOD_GET),
+    ENVOY(METHOD_POST),
+    ENVOY(METHOD_PUT),
+    ENVOY(METHOD_PATCH),
+    ENVOY(METHOD_DELETE),
+    ENVOY(METHOD_OPTIONS),
+};
+const struct route_table public_routes = {public_rows, sizeof public_rows / sizeof public_rows[0]};
+
+#define ADMIN(method, pattern, handler)                                                                                \
+	{                                                                                                                  \
+		method, "/admin/api/v1/" pattern, AUTH_ADMIN, ROOM_ADMIN, 0, handler                                           \
+	}
+
+static const struct route admin_rows[] = {
+    {METHOD_GET, "/healthz", AUTH_NONE, ROOM_APP, 0, health_get},
+    {METHOD_GET, "/readyz", AUTH_NONE, ROOM_APP, 0, ready_get},
+    {METHOD_GET, "/metrics", AUTH_NONE, ROOM_ADMIN, 0, admin_metrics}, /* counts only: no tenant, no person */
+    ADMIN(METHOD_GET, "tenants", admin_tenants),
+    ADMIN(METHOD_GET, "tenants/KEY", admin_tenant),
+    ADMIN(METHOD_GET, "tenants/KEY/events", admin_tenant_events),
+    ADMIN(METHOD_GET, "tenants/KEY/users", admin_tenant_users),
+    ADMIN(METHOD_POST, "tenants/KEY/refresh", admin_tenant_refresh),
+    ADMIN(METHOD_PUT, "tenants/KEY/override", admin_override_put),
+    ADMIN(METHOD_DELETE, "tenants/KEY/override", admin_override_delete),
+    ADMIN(METHOD_GET, "events", admin_events),
+    ADMIN(METHOD_GET, "feedback", admin_feedback),
+    ADMIN(METHOD_GET, "auth-failures", admin_failures),
+};
+const struct route_table admin_routes = {admin_rows, sizeof admin_rows / sizeof admin_rows[0]};
