@@ -98,10 +98,8 @@ static enum err start_outgoing(struct app *app)
 	                                        .timeout_ms = timeout_ms};
 	if ((err = install_keys_new(&ko, &app->keys)) != OK)
 		return fail("install keys", err);
-	const struct host_options ho = {.clock = &clock_system,
-	                                .client = app->client,
-	                                .app_key = app->files.descriptor->key,
-	                                .timeout_ms = timeout_ms};
+	const struct host_options ho = {
+	    .clock = &clock_system, .client = app->client, .app_key = app->files.descriptor->key, .timeout_ms = timeout_ms};
 	if ((err = host_new(&ho, &app->host)) != OK)
 		return fail("host calls", err);
 	const struct lookups_options lo = {.clock = &clock_system,
@@ -256,7 +254,8 @@ enum err app_start(const struct config *config, struct app **ret)
 	}
 	retention_start(&app->connect);
 	app->retention = true;
-	log_event(LOG_INFO, "server.started", LF_Z("public", app_public_address(app)), LF_Z("admin", app_admin_address(app)),
+	log_event(LOG_INFO, "server.started", LF_Z("public", app_public_address(app)),
+	          LF_Z("admin", app_admin_address(app)),
 	          LF_INT("tenants", tenants_count(app->tenants, TENANT_STATUS_COUNT)), LF_Z("version", LICGATE_VERSION));
 	*ret = app;
 	return OK;

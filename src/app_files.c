@@ -36,7 +36,8 @@ static enum err load_features(const char *file, problem_fn *tell, void *arg, str
 	if (err != OK) {
 		struct problem p;
 		snprintf(p.place, sizeof p.place, "%s", file);
-		snprintf(p.text, sizeof p.text, "cannot be read (%s): set LICGATE_FEATURES to the features file", err_text(err));
+		snprintf(p.text, sizeof p.text, "cannot be read (%s): set LICGATE_FEATURES to the features file",
+		         err_text(err));
 		tell(arg, &p);
 		return ERR_INVALID;
 	}
@@ -53,8 +54,8 @@ static enum err check_pages(const struct config *config, const struct app_files 
 			continue;
 		struct problem p;
 		snprintf(p.place, sizeof p.place, "%s: pages", config->features);
-		snprintf(p.text, sizeof p.text, "\"%.120s\" is no page of %.120s: add app/NAME.html there or drop the rule", path,
-		         config->static_dir);
+		snprintf(p.text, sizeof p.text, "\"%.120s\" is no page of %.120s: add app/NAME.html there or drop the rule",
+		         path, config->static_dir);
 		tell(arg, &p);
 		err = ERR_INVALID;
 	}

@@ -80,7 +80,8 @@ int command_health(int argc, char **argv)
 {
 	if (argc > 1) {
 		bool help = !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h");
-		fputs("usage: licgate health\n\nAsks the server at LICGATE_ADMIN_LISTEN whether it is ready. Exit code 0: it is; 1: not, or not there.\n",
+		fputs("usage: licgate health\n\nAsks the server at LICGATE_ADMIN_LISTEN whether it is ready. Exit code 0: it "
+		      "is; 1: not, or not there.\n",
 		      help ? stdout : stderr);
 		return help ? 0 : 2;
 	}

@@ -27,9 +27,10 @@ static int only_help(int argc, char **argv, const char *help)
 
 int command_serve(int argc, char **argv)
 {
-	int done = only_help(argc, argv,
-	                     "usage: licgate serve\n\nThe server. Settings are environment variables (licgate check --settings lists\n"
-	                     "them). Ends on SIGTERM or SIGINT after running requests are answered.\n");
+	int done = only_help(
+	    argc, argv,
+	    "usage: licgate serve\n\nThe server. Settings are environment variables (licgate check --settings lists\n"
+	    "them). Ends on SIGTERM or SIGINT after running requests are answered.\n");
 	if (done >= 0)
 		return done;
 	process_harden();
@@ -54,9 +55,11 @@ int command_check(int argc, char **argv)
 		fwrite(out.data, 1, out.len, stdout);
 		return 0;
 	}
-	int done = only_help(argc, argv,
-	                     "usage: licgate check [--settings]\n\nReads configuration, descriptor and features file and tells every problem on\n"
-	                     "a line of its own; prints what is in force, secrets masked. --settings: all settings as a table.\n");
+	int done =
+	    only_help(argc, argv,
+	              "usage: licgate check [--settings]\n\nReads configuration, descriptor and features file and tells "
+	              "every problem on\n"
+	              "a line of its own; prints what is in force, secrets masked. --settings: all settings as a table.\n");
 	if (done >= 0)
 		return done;
 	if (!crypto_init())

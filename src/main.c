@@ -26,7 +26,9 @@ static void usage(FILE *out)
 	fputs("usage: licgate [COMMAND] [ARGUMENT ...]\n\n", out);
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
 		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].does);
-	fputs("\nlicgate COMMAND --help tells more. Settings are environment variables: licgate check --settings lists them.\n", out);
+	fputs("\nlicgate COMMAND --help tells more. Settings are environment variables: licgate check --settings lists "
+	      "them.\n",
+	      out);
 }
 
 int main(int argc, char **argv)

@@ -28,7 +28,8 @@ static const struct route public_rows[] = {
     {METHOD_GET, "/api/v1/license", AUTH_CONTEXT, ROOM_CONNECT, 0, api_license},
     {METHOD_POST, "/api/v1/feedback", AUTH_CONTEXT, ROOM_CONNECT, 0, api_feedback},
 
-    /* Forward authentication: the handler verifies the original request's token. Envoy calls with the original method. */
+    /* Forward authentication: the handler verifies the original request's token. Envoy calls with the original method.
+     */
     {METHOD_GET, "/authz/nginx", AUTH_SELF, ROOM_CONNECT, 0, authz_nginx},
     {METHOD_GET, "/authz/forward", AUTH_SELF, ROOM_CONNECT, 0, authz_forward},
     ENVOY(METHOD_GET),
