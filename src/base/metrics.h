@@ -14,14 +14,16 @@ struct metric *metric_counter(const char *name, const char *help, const char *la
 struct metric *metric_gauge(const char *name, const char *help, const char *labels);
 /* Seconds, buckets 1 ms to 30 s. */
 struct metric *metric_histogram(const char *name, const char *help, const char *labels);
-/* Asked when rendered. arg must live as long as the process, or be withdrawn with metric_forget(arg). */
+/* Asked when rendered, under the registry's lock: fn must not register or forget. arg must live as long as the process, or
+ * be withdrawn with metric_forget(arg), after which fn is not running. Registering again replaces fn and arg. */
 void metric_gauge_fn(const char *name, const char *help, const char *labels, int64_t (*fn)(void *arg), void *arg);
 void metric_forget(void *arg);
 
 void metric_add(struct metric *m, int64_t n);
 void metric_set(struct metric *m, int64_t n);
 void metric_observe_us(struct metric *m, int64_t us);
-int64_t metric_value(const struct metric *m);
+int64_t metric_value(const struct metric *m); /* of a histogram: how many were observed */
+/* The whole exposition: families in order of name, HELP and TYPE once each. */
 void metrics_render(struct buf *out);
 static inline void metric_inc(struct metric *m)
 {

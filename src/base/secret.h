@@ -13,7 +13,8 @@
 #include "base/str.h"
 
 struct keyring;
-/* text: `id:base64(32 bytes)`, comma-separated, newest first; id [A-Za-z0-9_-]{1,32}. Tells what is wrong. */
+/* text: `id:base64(32 bytes)`, comma-separated, newest first; id [A-Za-z0-9_-]{1,32}. ERR_INVALID tells what is wrong
+ * with which entry, without quoting it. ERR_NOMEM leaves ret_problem alone. */
 enum err keyring_parse(struct str text, struct problem *ret_problem, struct keyring **ret);
 /* One random key named "demo". */
 enum err keyring_random(struct keyring **ret);
@@ -25,13 +26,15 @@ struct seal_place {
 	const char *table, *column;
 	struct str row;
 };
+/* Appends to out. Plain text of up to 1 MiB; ERR_TOO_LARGE, ERR_NOMEM, ERR_IO (no random bytes). */
 enum err seal(const struct keyring *k, struct seal_place place, struct str plain, struct buf *out);
-/* ERR_SEAL: unknown key id, altered, or moved. out gets the plain text; wipe it after use. */
+/* ERR_SEAL: unknown key id, altered, or moved. The plain text is appended to out; buf_wipe it after use. */
 enum err unseal(const struct keyring *k, struct seal_place place, struct str sealed, struct buf *out);
 /* Key id a value is sealed with, pointing into it; empty if malformed. */
 struct str sealed_key_id(struct str sealed);
 
-/* Digests with algorithms fetched once. crypto_init() before threads start; false if OpenSSL lacks one. */
+/* Fetches algorithms once and seeds jansson's hash tables. Before threads start and before anything below or above;
+ * false if OpenSSL lacks an algorithm or memory is out (then it may be called again). */
 bool crypto_init(void);
 void sha256(const void *data, size_t len, uint8_t out[static 32]);
 /* One HMAC-SHA256 on a context kept by each thread. False on failure or an empty key: never "all zero". */
