@@ -17,11 +17,11 @@ struct http_client;
 
 struct http_client_options {
 	const struct clock *clock;
-	bool allow_insecure;   /* http and private or loopback addresses: LICGATE_ALLOW_INSECURE_HOSTS */
-	int64_t timeout_ms;    /* whole call */
+	bool allow_insecure;    /* http and private or loopback addresses: LICGATE_ALLOW_INSECURE_HOSTS */
+	int64_t timeout_ms;     /* whole call */
 	unsigned in_flight_max; /* further calls queue */
 	unsigned queue_max;
-	unsigned per_host_max;  /* so that one dead host cannot take every slot */
+	unsigned per_host_max; /* so that one dead host cannot take every slot */
 };
 
 struct http_header {
@@ -43,13 +43,13 @@ struct http_call {
 };
 
 struct http_answer {
-	enum err err;   /* OK: an answer came, whatever its status. ERR_TIMEOUT, ERR_UPSTREAM, ERR_TOO_LARGE, ERR_DENIED
-	                   (scheme or address not allowed), ERR_STOPPING */
-	int status;     /* 0 when err is not OK */
+	enum err err;    /* OK: an answer came, whatever its status. ERR_TIMEOUT, ERR_UPSTREAM, ERR_TOO_LARGE, ERR_DENIED
+	                    (scheme or address not allowed), ERR_STOPPING */
+	int status;      /* 0 when err is not OK */
 	struct str body; /* valid during done only */
 	int64_t duration_ms;
-	int64_t retry_after_s; /* -1 if absent */
-	int64_t max_age_s;     /* Cache-Control: max-age; -1 if absent */
+	int64_t retry_after_s;                                              /* -1 if absent */
+	int64_t max_age_s;                                                  /* Cache-Control: max-age; -1 if absent */
 	struct str (*header)(const struct http_answer *, const char *name); /* other headers; ptr NULL if absent */
 	void *impl;
 };

@@ -1,0 +1,48 @@
+/* client_call.h - one outgoing call: what was asked, the curl handle that asks it, what came back.
+ *
+ * Private to the client (client.c, client_call.c). A call is made on the submitting thread and belongs to the client
+ * thread from its submission on. */
+#pragma once
+#include <curl/curl.h>
+#include <sys/queue.h>
+
+#include "base/buf.h"
+#include "http/client.h"
+
+enum {
+	CALL_HEADERS_MAX = 32 * 1024, /* bytes of all answer headers; more ends the call */
+	CALL_CONNECT_MS_MAX = 5000,   /* connecting takes at most this, and never more than half of the call's time */
+};
+
+struct origin;
+
+struct call {
+	TAILQ_ENTRY(call) link; /* submitted, waiting for its origin, or running */
+	struct origin *origin;  /* set while waiting or running */
+	char *origin_name;      /* "https://host:port" */
+	int64_t started_mono_ms, deadline_mono_ms;
+	void (*done)(void *arg, const struct http_answer *answer);
+	void *arg;
+
+	const char *method; /* a literal of client_call.c */
+	CURLU *url;
+	struct curl_slist *headers;
+	char *body;
+	size_t body_len;
+	bool has_body;
+	bool allow_insecure;
+
+	CURL *easy; /* while running */
+	struct buf answer, answer_headers;
+	bool address_denied;
+};
+TAILQ_HEAD(call_list, call);
+
+/* ERR_INVALID: method, URL or header is not acceptable. ERR_NOMEM. */
+enum err call_new(const struct http_call *asked, bool allow_insecure, struct call **ret);
+void call_free(struct call *c); /* accepts NULL; wipes headers and body: they hold tokens */
+/* Makes the curl handle; the call then may run for time_ms. */
+enum err call_prepare(struct call *c, int64_t time_ms);
+enum err call_result(const struct call *c, CURLcode code);
+/* Runs done. err is OK when an answer came. */
+void call_finish(struct call *c, enum err err, int64_t now_mono_ms);
