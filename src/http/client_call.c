@@ -62,7 +62,8 @@ static enum err set_url(struct call *c, const char *url)
 		code = curl_url_get(c->url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
 	if (code != CURLUE_OK)
 		return url_error(code);
-	if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
+	c->is_https = strcmp(scheme, "https") == 0;
+	if (!c->is_https && strcmp(scheme, "http") != 0)
 		return ERR_INVALID;
 	if (curl_url_get(c->url, CURLUPART_USER, &user, 0) != CURLUE_NO_USER)
 		return ERR_INVALID;
@@ -256,6 +257,8 @@ static CURLcode set_request(struct call *c, CURL *e)
 
 enum err call_prepare(struct call *c, int64_t time_ms)
 {
+	if (!c->is_https && !c->allow_insecure)
+		return ERR_DENIED;
 	c->easy = curl_easy_init();
 	if (!c->easy)
 		return ERR_NOMEM;
@@ -281,8 +284,6 @@ enum err call_result(const struct call *c, CURLcode code)
 		return ERR_TIMEOUT;
 	if (code == CURLE_FILESIZE_EXCEEDED)
 		return ERR_TOO_LARGE;
-	if (code == CURLE_UNSUPPORTED_PROTOCOL)
-		return ERR_DENIED;
 	return code == CURLE_OUT_OF_MEMORY ? ERR_NOMEM : ERR_UPSTREAM;
 }
 

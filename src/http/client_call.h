@@ -30,6 +30,7 @@ struct call {
 	char *body;
 	size_t body_len;
 	bool has_body;
+	bool is_https;
 	bool allow_insecure;
 
 	CURL *easy; /* while running */
@@ -41,7 +42,7 @@ TAILQ_HEAD(call_list, call);
 /* ERR_INVALID: method, URL or header is not acceptable. ERR_NOMEM. */
 enum err call_new(const struct http_call *asked, bool allow_insecure, struct call **ret);
 void call_free(struct call *c); /* accepts NULL; wipes headers and body: they hold tokens */
-/* Makes the curl handle; the call then may run for time_ms. */
+/* Makes the curl handle; the call then may run for time_ms. ERR_DENIED: the scheme is not allowed. ERR_NOMEM. */
 enum err call_prepare(struct call *c, int64_t time_ms);
 enum err call_result(const struct call *c, CURLcode code);
 /* Runs done. err is OK when an answer came. */

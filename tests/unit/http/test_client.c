@@ -133,7 +133,7 @@ static bool answer_echo(void *arg, int fd, const struct fake_request *req)
 {
 	char *agent = fake_header(req, "User-Agent"), *auth = fake_header(req, "Authorization");
 	char *encoding = fake_header(req, "Accept-Encoding"), *cookie = fake_header(req, "Cookie");
-	char body[512];
+	char body[4096];
 
 	(void)arg;
 	snprintf(body, sizeof body, "%s %s agent=%s auth=%s encoding=%s cookie=%s body=%s", req->method, req->target, agent,
@@ -158,7 +158,7 @@ static bool answer_trickle(void *arg, int fd, const struct fake_request *req)
 {
 	(void)arg;
 	(void)req;
-	fake_send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", 43);
+	fake_send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n", 40);
 	while (!fake_client_left(fd, 20) && fake_send(fd, "x", 1))
 		;
 	return false;
