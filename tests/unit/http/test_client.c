@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "base/log.h"
 #include "fake_server.h"
 #include "http/client.h"
 
@@ -576,6 +577,7 @@ int main(void)
 	    cmocka_unit_test(a_dead_name_server_holds_up_nobody),
 	    cmocka_unit_test(every_call_of_many_threads_is_answered_once),
 	};
+	log_set_level(LOG_ERROR);
 	/* A proxy of the environment must not be used: nothing listens there. */
 	setenv("http_proxy", "http://127.0.0.1:1", 1);
 	setenv("https_proxy", "http://127.0.0.1:1", 1);
