@@ -11,7 +11,16 @@
 
 struct request;
 
-enum method { METHOD_OTHER, METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_DELETE, METHOD_PATCH, METHOD_OPTIONS };
+enum method {
+	METHOD_OTHER,
+	METHOD_GET,
+	METHOD_HEAD,
+	METHOD_POST,
+	METHOD_PUT,
+	METHOD_DELETE,
+	METHOD_PATCH,
+	METHOD_OPTIONS
+};
 enum method method_of(struct str text);
 struct str method_text(enum method m);
 
@@ -36,10 +45,11 @@ struct route {
 	enum method method;  /* GET serves HEAD too */
 	const char *pattern; /* "/app/license.json"; a last segment "NAME" takes [A-Za-z0-9_.-]{1,64} without "..";
 	                        "KEY" in any segment takes one segment of any allowed bytes (percent-encoded);
-	                        a last "REST" takes everything, slashes too. Literals win over NAME, NAME over REST. */
+	                        a last "REST" takes everything, slashes too, and may be empty. Literals win over NAME and
+	                        KEY, these over REST. */
 	enum auth auth;
 	unsigned room;
-	size_t max_body;     /* bytes; 0 = the configured LICGATE_MAX_BODY */
+	size_t max_body; /* bytes; 0 = the configured LICGATE_MAX_BODY */
 	handler_fn *handler;
 };
 
@@ -53,8 +63,10 @@ struct route_params {
 	struct str part[2]; /* raw text of NAME, KEY, REST in order */
 	size_t count;
 };
-/* path: raw path, base path already stripped. ret_allow: bit 1<<method of every method the path has. */
+/* path: raw path, base path already stripped. ret and ret_params are set on ROUTE_FOUND; ret_allow, bit 1<<method of
+ * every method the path has, unless ROUTE_NOT_FOUND. */
 enum route_match route_find(const struct route_table *t, enum method m, struct str path, const struct route **ret,
                             struct route_params *ret_params, unsigned *ret_allow);
-/* Every row has a handler, a method, an auth other than AUTH_UNSET; no two rows alike. Else names the bad row. */
-bool route_table_check(const struct route_table *t, const char **ret_why);
+/* Every row has a handler, a method, an auth other than AUTH_UNSET; no two rows alike. Else names the bad row and
+ * what is wrong with it. */
+bool route_table_check(const struct route_table *t, const struct route **ret_row, const char **ret_why);
