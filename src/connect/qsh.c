@@ -15,8 +15,8 @@ struct param {
 };
 
 /* 1: stands for itself in the canonical form (RFC 3986 unreserved). */
-static const unsigned char unreserved[256] = {
-    ['-'] = 1, ['.'] = 1, ['_'] = 1, ['~'] = 1, ['0' ... '9'] = 1, ['A' ... 'Z'] = 1, ['a' ... 'z'] = 1};
+static const unsigned char unreserved[256] = {['-'] = 1,         ['.'] = 1,         ['_'] = 1,        ['~'] = 1,
+                                              ['0' ... '9'] = 1, ['A' ... 'Z'] = 1, ['a' ... 'z'] = 1};
 static const unsigned char upper_hex[256] = {['0' ... '9'] = 1, ['A' ... 'F'] = 1};
 
 static bool is_unreserved(char c)
@@ -133,8 +133,7 @@ static bool read_params(struct arena *a, struct str query, struct param **ret, s
 
 static struct str canonical_path(struct str path, struct str base_path)
 {
-	if (base_path.len && str_starts(path, base_path) &&
-	    (path.len == base_path.len || path.ptr[base_path.len] == '/')) {
+	if (base_path.len && str_starts(path, base_path) && (path.len == base_path.len || path.ptr[base_path.len] == '/')) {
 		path.ptr += base_path.len;
 		path.len -= base_path.len;
 	}
