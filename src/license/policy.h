@@ -1,7 +1,8 @@
 /* policy.h - the features file: what each licence state gets. Immutable after load.
  *
- * A state that is not named gets the feature's default, and without one it is denied. Cases:
- * tests/unit/license/policy.rules. */
+ * A state that is not named gets the feature's default, and without one it is denied. The code always tells about
+ * the tenant, not about the feature: an active tenant that a feature denies gets deny with VALID. Cases:
+ * tests/unit/license/policy.rules; what a file may say: features.c and tests/unit/license/test_features.c. */
 #pragma once
 #include "base/err.h"
 #include "base/str.h"
@@ -28,7 +29,8 @@ struct feature {
 };
 struct features;
 
-/* Tells every problem; ERR_INVALID after at least one. Text is JSON of at most 256 KiB. */
+enum { FEATURES_MAX = 256, FEATURE_PAGES_MAX = 1024, FEATURES_TEXT_MAX = 256 * 1024 };
+/* Tells every problem; ERR_INVALID after at least one, ERR_TOO_LARGE, ERR_NOMEM. file: named in the problems. */
 enum err features_parse(struct str json, const char *file, problem_fn *tell, void *arg, struct features **ret);
 void features_free(struct features *f);
 size_t features_count(const struct features *f);
@@ -43,5 +45,5 @@ struct ruling {
 	enum verdict verdict;
 	enum policy_code code;
 };
-/* seat_free: the account holds a seat or could take one (ignored unless the feature has seats). */
+/* seat_ok: the account holds a seat or could take one (ignored unless the feature has seats). */
 struct ruling policy_rule(const struct feature *f, const struct license_decision *d, int64_t first_installed_at, bool seat_ok);

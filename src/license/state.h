@@ -48,12 +48,14 @@ struct license_known {
 	bool looked_up;         /* a good look-up is kept */
 	bool fresh;             /* within its TTL (monotonic) */
 	bool stale_usable;      /* older, within the stale limit */
-	int64_t fetched_at;
+	bool given_up;          /* beyond the stale limit and the host failed since: its facts count for nothing */
+	int64_t fetched_at, age_s; /* age by the monotonic clock */
 	bool valid, evaluation, cancelled;
 	enum edition edition;
 	int64_t users_max;      /* -1 unlimited, 0 unknown */
 	int64_t expires_at;
-	bool installed_licensed; /* the install body has an entitlement */
+	bool installed_licensed; /* the install body has an entitlement; counts until the first good look-up */
+	enum edition installed_edition;
 	bool licensed_before;
 	int64_t expired_seen_at; /* 0 while licensed */
 	int64_t first_installed_at;
@@ -63,12 +65,19 @@ struct license_known {
 struct license_decision {
 	enum license_state state;
 	enum license_source source;
-	const char *reason; /* a literal: lic_active, lic_expired, lic_none, lic_ambiguous, claim_active, claim_inactive, lookup_valid,
-	                       lookup_evaluation, lookup_invalid, …, override, install_entitlement, no_signal */
+	const char *reason; /* a literal: lic_active, lic_expired, lic_none, lic_ambiguous, claim_active, claim_inactive,
+	                       lookup_valid, lookup_evaluation, lookup_cancelled, lookup_invalid, override,
+	                       install_entitlement, no_signal */
 	bool evaluation, stale;
 	enum edition edition;
 	int64_t age_s;
 	int64_t expires_at; /* 0: unknown */
 };
+/* The signal that counts: lic, or the claim where lic is absent. */
+enum signal request_signal_value(const struct request_signal *sig);
+/* Grace counts from here: the licence's end if that is known and past, else when it was first seen, else now. */
+int64_t license_ended_at(const struct license_known *k, int64_t now_wall_ms);
+/* The signal a stored reason stands for; all absent for any other reason. */
+struct request_signal signal_of_reason(struct str reason);
 struct license_decision license_decide(const struct license_known *k, const struct request_signal *sig, int64_t now_wall_ms,
                                        int64_t grace_ms);

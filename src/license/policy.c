@@ -1,0 +1,69 @@
+/* policy.c - what a licence decision gets of one feature: a pure function, and the names of its outcomes.
+ *
+ * The order is the rule: grandfathering (whatever the state), then the state's verdict, then edition, then seats. A
+ * later rule only takes away. Source: the features file's chapter of docs/licensing.md; cases in
+ * tests/unit/license/policy.rules. */
+#include "license/policy.h"
+
+#include <assert.h>
+
+const char *verdict_name(enum verdict v)
+{
+	static const char *const names[] = {
+	    [VERDICT_DENY] = "deny", [VERDICT_READ_ONLY] = "read_only", [VERDICT_ALLOW] = "allow"};
+	assert((size_t)v < sizeof names / sizeof *names);
+	return names[v];
+}
+
+const char *policy_code_name(enum policy_code c)
+{
+	static const char *const names[] = {
+	    [CODE_UNKNOWN] = "UNKNOWN",
+	    [CODE_VALID] = "VALID",
+	    [CODE_EVALUATION] = "EVALUATION",
+	    [CODE_GRACE] = "GRACE",
+	    [CODE_EXPIRED] = "EXPIRED",
+	    [CODE_NO_LICENSE] = "NO_LICENSE",
+	    [CODE_SEATS_EXCEEDED] = "SEATS_EXCEEDED",
+	    [CODE_EDITION_REQUIRED] = "EDITION_REQUIRED",
+	    [CODE_GRANDFATHERED] = "GRANDFATHERED",
+	    [CODE_OVERRIDE] = "OVERRIDE",
+	};
+	assert((size_t)c < sizeof names / sizeof *names);
+	return names[c];
+}
+
+static enum policy_code code_of_state(enum license_state s)
+{
+	static const enum policy_code codes[STATE_COUNT] = {
+	    [STATE_UNKNOWN] = CODE_UNKNOWN, [STATE_NONE] = CODE_NO_LICENSE,         [STATE_EXPIRED] = CODE_EXPIRED,
+	    [STATE_GRACE] = CODE_GRACE,     [STATE_CANCELLED_PENDING] = CODE_VALID, [STATE_EVALUATION] = CODE_EVALUATION,
+	    [STATE_ACTIVE] = CODE_VALID,
+	};
+	assert(s < STATE_COUNT);
+	return codes[s];
+}
+
+static enum verdict verdict_of_state(const struct feature *f, enum license_state s)
+{
+	if (f->named[s])
+		return f->by_state[s];
+	return f->has_default ? f->by_default : VERDICT_DENY;
+}
+
+struct ruling policy_rule(const struct feature *f, const struct license_decision *d, int64_t first_installed_at,
+                          bool seat_ok)
+{
+	if (f->installed_before > 0 && first_installed_at > 0 && first_installed_at < f->installed_before)
+		return (struct ruling){VERDICT_ALLOW, CODE_GRANDFATHERED};
+	struct ruling r = {verdict_of_state(f, d->state), code_of_state(d->state)};
+	if (r.verdict == VERDICT_DENY)
+		return r;
+	if (d->edition < f->edition) /* advanced has what standard has; no edition known has neither */
+		return (struct ruling){VERDICT_DENY, CODE_EDITION_REQUIRED};
+	if (f->seats && !seat_ok)
+		return (struct ruling){VERDICT_DENY, CODE_SEATS_EXCEEDED};
+	if (d->source == SOURCE_OVERRIDE && r.verdict == VERDICT_ALLOW)
+		r.code = CODE_OVERRIDE;
+	return r;
+}

@@ -1,0 +1,189 @@
+/* state.c - the licence state as a pure function of what is known and what this request says.
+ *
+ * Reads top down like the precedence it implements: override, signed signal, fresh look-up, stale look-up, install
+ * body, unknown. Each step either decides or falls through. A signal is worth more than a look-up for yes or no,
+ * but says nothing else; so a look-up that agrees adds the kind of licence to it. Source: the table of signals and the
+ * precedence in docs/licensing.md; the cases in tests/unit/license/states.rules. */
+#include "license/state.h"
+
+#include <assert.h>
+
+static const char *const state_names[STATE_COUNT] = {
+    [STATE_UNKNOWN] = "unknown",
+    [STATE_NONE] = "none",
+    [STATE_EXPIRED] = "expired",
+    [STATE_GRACE] = "grace",
+    [STATE_CANCELLED_PENDING] = "cancelled_pending",
+    [STATE_EVALUATION] = "evaluation",
+    [STATE_ACTIVE] = "active",
+};
+
+const char *license_state_name(enum license_state s)
+{
+	assert(s < STATE_COUNT);
+	return state_names[s];
+}
+
+bool license_state_parse(struct str text, enum license_state *ret)
+{
+	for (unsigned i = 0; i < STATE_COUNT; i++)
+		if (str_eqz(text, state_names[i])) {
+			*ret = (enum license_state)i;
+			return true;
+		}
+	return false;
+}
+
+bool license_state_licensed(enum license_state s)
+{
+	return s == STATE_ACTIVE || s == STATE_EVALUATION || s == STATE_GRACE || s == STATE_CANCELLED_PENDING;
+}
+
+const char *license_source_name(enum license_source s)
+{
+	static const char *const names[SOURCE_COUNT] = {
+	    [SOURCE_NONE] = "none",       [SOURCE_OVERRIDE] = "override", [SOURCE_LIC] = "lic",
+	    [SOURCE_CLAIM] = "claim",     [SOURCE_LOOKUP] = "lookup",     [SOURCE_STALE] = "stale",
+	    [SOURCE_INSTALL] = "install", [SOURCE_FORGE] = "forge",       [SOURCE_MARKETPLACE] = "marketplace",
+	    [SOURCE_GITHUB] = "github",
+	};
+	assert(s < SOURCE_COUNT);
+	return names[s];
+}
+
+const char *edition_name(enum edition e)
+{
+	return e == EDITION_STANDARD ? "standard" : e == EDITION_ADVANCED ? "advanced" : NULL;
+}
+
+enum edition edition_of_capability_set(struct str text)
+{
+	if (str_eqz(text, "capabilityStandard"))
+		return EDITION_STANDARD;
+	return str_eqz(text, "capabilityAdvanced") ? EDITION_ADVANCED : EDITION_NONE;
+}
+
+/* Reasons of signals, one table for both directions: what a decision says, and what a stored reason stood for. */
+static const struct {
+	const char *reason;
+	enum signal lic, claim;
+} signal_reasons[] = {
+    {"lic_active", SIGNAL_LICENSED, SIGNAL_ABSENT},    {"lic_expired", SIGNAL_EXPIRED, SIGNAL_ABSENT},
+    {"lic_none", SIGNAL_NOT_LICENSED, SIGNAL_ABSENT},  {"lic_ambiguous", SIGNAL_AMBIGUOUS, SIGNAL_ABSENT},
+    {"claim_active", SIGNAL_ABSENT, SIGNAL_LICENSED},  {"claim_inactive", SIGNAL_ABSENT, SIGNAL_NOT_LICENSED},
+    {"claim_inactive", SIGNAL_ABSENT, SIGNAL_EXPIRED}, {"claim_inactive", SIGNAL_ABSENT, SIGNAL_AMBIGUOUS},
+};
+enum { SIGNAL_REASONS = sizeof signal_reasons / sizeof *signal_reasons };
+
+static const char *reason_of_signal(const struct request_signal *sig)
+{
+	enum signal claim = sig->lic == SIGNAL_ABSENT ? sig->claim : SIGNAL_ABSENT;
+	for (size_t i = 0; i < SIGNAL_REASONS; i++)
+		if (signal_reasons[i].lic == sig->lic && signal_reasons[i].claim == claim)
+			return signal_reasons[i].reason;
+	return "no_signal";
+}
+
+struct request_signal signal_of_reason(struct str reason)
+{
+	for (size_t i = 0; i < SIGNAL_REASONS; i++)
+		if (str_eqz(reason, signal_reasons[i].reason))
+			return (struct request_signal){.lic = signal_reasons[i].lic, .claim = signal_reasons[i].claim};
+	return (struct request_signal){.lic = SIGNAL_ABSENT};
+}
+
+enum signal request_signal_value(const struct request_signal *sig)
+{
+	return sig->lic != SIGNAL_ABSENT ? sig->lic : sig->claim;
+}
+
+/* Facts that may still be used for more than yes or no. */
+static bool facts_count(const struct license_known *k)
+{
+	return k->looked_up && !k->given_up;
+}
+
+static enum license_state state_of_facts(const struct license_known *k)
+{
+	if (k->evaluation)
+		return STATE_EVALUATION; /* a trial that was cancelled still is one until its end */
+	return k->cancelled ? STATE_CANCELLED_PENDING : STATE_ACTIVE;
+}
+
+int64_t license_ended_at(const struct license_known *k, int64_t now_wall_ms)
+{
+	if (facts_count(k) && k->expires_at > 0 && k->expires_at <= now_wall_ms)
+		return k->expires_at;
+	return k->expired_seen_at > 0 ? k->expired_seen_at : now_wall_ms;
+}
+
+/* "Not licensed" alone does not say whether it ever was: the tenant's history does. */
+static enum license_state state_unlicensed(const struct license_known *k, bool licensed_before, int64_t now,
+                                           int64_t grace_ms)
+{
+	if (!licensed_before)
+		return STATE_NONE;
+	return now < license_ended_at(k, now) + grace_ms ? STATE_GRACE : STATE_EXPIRED;
+}
+
+static void decide_by_signal(struct license_decision *d, const struct license_known *k,
+                             const struct request_signal *sig, int64_t now, int64_t grace_ms)
+{
+	enum signal value = request_signal_value(sig);
+	d->source = sig->lic != SIGNAL_ABSENT ? SOURCE_LIC : SOURCE_CLAIM;
+	d->reason = reason_of_signal(sig);
+	if (value == SIGNAL_LICENSED)
+		d->state = facts_count(k) && k->valid ? state_of_facts(k) : STATE_ACTIVE;
+	else if (value == SIGNAL_AMBIGUOUS)
+		d->state = STATE_NONE;
+	else
+		d->state = state_unlicensed(k, k->licensed_before || value == SIGNAL_EXPIRED, now, grace_ms);
+}
+
+static void decide_by_lookup(struct license_decision *d, const struct license_known *k, int64_t now, int64_t grace_ms)
+{
+	d->source = k->fresh ? SOURCE_LOOKUP : SOURCE_STALE;
+	d->stale = !k->fresh;
+	d->age_s = k->age_s;
+	if (!k->valid) {
+		d->reason = "lookup_invalid";
+		d->state = state_unlicensed(k, k->licensed_before, now, grace_ms);
+		return;
+	}
+	/* Valid although its date has passed: the host decides. */
+	d->state = state_of_facts(k);
+	d->reason = d->state == STATE_EVALUATION          ? "lookup_evaluation"
+	            : d->state == STATE_CANCELLED_PENDING ? "lookup_cancelled"
+	                                                  : "lookup_valid";
+}
+
+static enum edition edition_of(const struct license_known *k, const struct request_signal *sig)
+{
+	if (sig->edition != EDITION_NONE)
+		return sig->edition;
+	return facts_count(k) && k->edition != EDITION_NONE ? k->edition : k->installed_edition;
+}
+
+struct license_decision license_decide(const struct license_known *k, const struct request_signal *sig,
+                                       int64_t now_wall_ms, int64_t grace_ms)
+{
+	struct license_decision d = {.state = STATE_UNKNOWN, .source = SOURCE_NONE, .reason = "no_signal"};
+	d.edition = edition_of(k, sig);
+	d.expires_at = facts_count(k) ? k->expires_at : 0;
+	if (k->override_until > now_wall_ms) {
+		d.state = k->override_state;
+		d.source = SOURCE_OVERRIDE;
+		d.reason = "override";
+		d.expires_at = k->override_until;
+	} else if (request_signal_value(sig) != SIGNAL_ABSENT) {
+		decide_by_signal(&d, k, sig, now_wall_ms, grace_ms);
+	} else if (k->looked_up && (k->fresh || k->stale_usable)) {
+		decide_by_lookup(&d, k, now_wall_ms, grace_ms);
+	} else if (k->installed_licensed && !k->looked_up) {
+		d.state = STATE_ACTIVE;
+		d.source = SOURCE_INSTALL;
+		d.reason = "install_entitlement";
+	}
+	d.evaluation = d.state == STATE_EVALUATION;
+	return d;
+}

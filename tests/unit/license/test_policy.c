@@ -1,0 +1,89 @@
+/* test_policy.c - runs policy.rules: features as the file writes them, verdict and code for each decision. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "license/policy.h"
+#include "license/rules_file.h"
+
+struct run {
+	struct features *features;
+	int cases, wrong;
+};
+
+static void tell(void *arg, const struct problem *p)
+{
+	(void)arg;
+	print_error("%s: %s\n", p->place, p->text);
+}
+
+static void read_feature(struct run *run, const struct rule *r)
+{
+	char json[RULE_LINE_MAX + 64];
+	const char *body = strchr(r->raw, '{');
+	assert_non_null(body);
+	(void)snprintf(json, sizeof json, "{\"features\":{\"%s\":%s}}", r->words[1], body);
+	features_free(run->features);
+	run->features = NULL;
+	assert_int_equal(features_parse(str_of(json), "policy.rules", tell, NULL, &run->features), OK);
+}
+
+static void check(void *arg, const struct rule *r)
+{
+	struct run *run = arg;
+	if (strcmp(r->words[0], "feature") == 0) {
+		read_feature(run, r);
+		return;
+	}
+	assert_true(r->has_arrow);
+	struct license_decision d = {.source = rule_has(r, "override") ? SOURCE_OVERRIDE : SOURCE_LOOKUP};
+	assert_true(license_state_parse(str_of(r->words[0]), &d.state));
+	const char *edition = rule_get(r, "edition"), *installed = rule_get(r, "installed"), *seat = rule_get(r, "seat");
+	d.edition = !edition ? EDITION_NONE : strcmp(edition, "advanced") == 0 ? EDITION_ADVANCED : EDITION_STANDARD;
+	int64_t first = 0;
+	if (!installed || strcmp(installed, "never") != 0)
+		assert_int_equal(time_parse(str_of(installed ? installed : "2025-06-15"), &first), OK);
+	struct ruling ruling = policy_rule(features_at(run->features, 0), &d, first, !seat || strcmp(seat, "no") != 0);
+	char got[RULE_LINE_MAX];
+	(void)snprintf(got, sizeof got, "%s %s", verdict_name(ruling.verdict), policy_code_name(ruling.code));
+	run->cases++;
+	if (strcmp(got, r->expected) != 0) {
+		run->wrong++;
+		print_error("%s:%d: %s\n    got %s\n", r->file, r->line, r->raw, got);
+	}
+}
+
+static void test_rules(void **state)
+{
+	(void)state;
+	struct run run = {0};
+	rules_each(TESTS_DIR "/unit/license/policy.rules", check, &run);
+	features_free(run.features);
+	assert_true(run.cases > 50);
+	assert_int_equal(run.wrong, 0);
+}
+
+static void test_zero_denies(void **state)
+{
+	(void)state;
+	const struct feature f = {.name = NULL};
+	const struct license_decision d = {.state = STATE_UNKNOWN};
+	struct ruling r = policy_rule(&f, &d, 0, true);
+	assert_int_equal(r.verdict, VERDICT_DENY);
+	assert_int_equal(r.code, CODE_UNKNOWN);
+	assert_string_equal(verdict_name((enum verdict)0), "deny");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_rules),
+	    cmocka_unit_test(test_zero_denies),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
