@@ -275,10 +275,11 @@ void app_stop(struct app *app)
 	http_server_stop(app->operator, patience_ms);
 	if (app->retention)
 		retention_stop(&app->connect);
-	http_client_free(app->client); /* calls in flight end now, so nobody below waits for another server */
+	http_client_stop(app->client); /* calls in flight end now, so nobody below waits for another server */
 	lookups_free(app->lookups);
 	host_free(app->host);
 	install_keys_free(app->keys);
+	http_client_free(app->client);
 	store_close(app->store); /* commits what is queued */
 	tenants_free(app->tenants);
 	failures_free(app->failures);

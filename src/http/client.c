@@ -365,15 +365,25 @@ enum err http_client_new(const struct http_client_options *o, struct http_client
 	return OK;
 }
 
-void http_client_free(struct http_client *c)
+void http_client_stop(struct http_client *c)
 {
 	if (!c)
 		return;
 	pthread_mutex_lock(&c->lock);
+	bool stopped = c->stopping;
 	c->stopping = true;
 	pthread_mutex_unlock(&c->lock);
+	if (stopped)
+		return;
 	curl_multi_wakeup(c->multi);
 	pthread_join(c->thread, NULL);
+}
+
+void http_client_free(struct http_client *c)
+{
+	if (!c)
+		return;
+	http_client_stop(c);
 	release(c);
 }
 
@@ -396,7 +406,7 @@ enum err http_client_call(struct http_client *c, const struct http_call *asked)
 	if (err == OK) {
 		c->queued++;
 		TAILQ_INSERT_TAIL(&c->submitted, call, link);
-		curl_multi_wakeup(c->multi); /* under the lock: after it the client may be gone */
+		curl_multi_wakeup(c->multi);
 	}
 	pthread_mutex_unlock(&c->lock);
 

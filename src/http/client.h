@@ -1,9 +1,9 @@
 /* client.h - everything this process asks of other servers: one curl-multi thread.
  *
- * https only and public addresses only unless allow_insecure; no redirects, no proxy from the environment, total
- * deadline, capped answer. The name is resolved by curl and the address checked when the socket opens, so that a
- * name cannot turn private in between. `done` runs on the client thread, exactly once per accepted call, and must
- * not block. */
+ * https only and public addresses only unless allow_insecure; no redirects, no proxy from the environment, a total
+ * deadline that counts from submission, capped answer. The name is resolved by curl and the address checked when the
+ * socket opens, so that a name cannot turn private in between. `done` runs on the client thread, exactly once per
+ * accepted call, and must not block. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,8 +55,10 @@ struct http_answer {
 };
 
 enum err http_client_new(const struct http_client_options *o, struct http_client **ret);
-/* Calls in flight end with ERR_STOPPING; their done functions have run when this returns. */
-void http_client_free(struct http_client *c);
+/* Calls in flight or waiting end with ERR_STOPPING; their done functions have run when this returns. Later calls are
+ * refused with ERR_STOPPING, so that whoever still holds the client may ask. Once, by one thread; NULL is fine. */
+void http_client_stop(struct http_client *c);
+void http_client_free(struct http_client *c); /* stops it first; nobody may use it any more */
 /* ERR_FULL, ERR_NOMEM, ERR_STOPPING, ERR_INVALID (URL): done does not run. Any thread. */
 enum err http_client_call(struct http_client *c, const struct http_call *call);
 int64_t http_client_queue_depth(void *client);

@@ -412,9 +412,11 @@ static void one_dead_host_leaves_slots_to_the_others(void **state)
 	assert_int_equal(o.err, OK);
 	assert_int_equal(fake_server_requests(dead), 2);
 	assert_int_equal(http_client_queue_depth(c), 8);
-	http_client_free(c);
+	http_client_stop(c);
 	assert_int_equal(stuck.count, 10);
 	assert_int_equal(stuck.err, ERR_STOPPING);
+	assert_int_equal(get(c, fake_server_url(well), "/", LONG_MS, &o), ERR_STOPPING);
+	http_client_free(c);
 	fake_server_stop(dead);
 	fake_server_stop(well);
 }
