@@ -1,0 +1,239 @@
+// bench.mjs - ./dev bench [PART ...]: what a request, a tenant and an install cost, as ratios measured in one run.
+//
+// CPU per request comes from /proc/PID/stat of a server pinned to one core while wrk keeps it busy from the other;
+// rounds alternate between what is compared, medians are quoted. Never part of the tests: figures are read, not asserted.
+import { execFileSync, spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import jwt from 'atlassian-jwt';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+const project = path.resolve(here, '../..');
+process.env.LICGATE_BINARY = path.join(project, 'build/release/licgate');
+const { Licgate, SECRET_KEYS, request } = await import('../e2e/lib/licgate.mjs');
+const { Atlassian, active } = await import('../e2e/lib/atlassian.mjs');
+const programs = path.join(project, 'build/release/tests/bench');
+const dir = mkdtempSync(path.join(os.tmpdir(), 'licgate-bench-'));
+const seconds = Number(process.env.BENCH_SECONDS ?? 4);
+const rounds = Number(process.env.BENCH_ROUNDS ?? 3);
+const ticks = Number(execFileSync('getconf', ['CLK_TCK']));
+const serverCore = '0', clientCore = os.cpus().length > 1 ? '1' : '0';
+
+const median = (values) => values.slice().sort((a, b) => a - b)[Math.floor(values.length / 2)];
+const round = (value, digits = 2) => Number(value.toFixed(digits));
+const cpuSeconds = (pid) => {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / ticks;
+};
+const residentKiB = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
+const pin = (pid) => execFileSync('taskset', ['-a', '-c', '-p', serverCore, String(pid)]);
+const freePort = () => new Promise((resolve) => {
+  const server = net.createServer().listen(0, '127.0.0.1', () => { const { port } = server.address(); server.close(() => resolve(port)); });
+});
+const say = (name, value) => console.log(`${name.padEnd(66)} ${value}`);
+
+/** Page loads of `tenants` tenants, each with a token of its own. */
+function targets(tenants, count = 5000) {
+  const file = path.join(dir, `targets-${tenants}`);
+  const lines = [];
+  const at = Math.floor(Date.now() / 1000);
+  for (let i = 0; i < count; i++) {
+    const clientKey = `bench-${String(Math.floor((i * tenants) / count)).padStart(6, '0')}`;
+    const target = `/app/license.json?xdm_e=https%3A%2F%2F${clientKey}.atlassian.net&xdm_c=channel-${i}&cp=&xdm_deprecated_addon_key_do_not_use=com.example.licgate`
+      + '&lic=active&cv=1001.0.0-SNAPSHOT';
+    const claims = { sub: `557058:${String(i).padStart(8, '0')}-0000-4000-8000-000000000001`, qsh: jwt.createQueryStringHash(jwt.fromMethodAndUrl('GET', target)),
+      iss: clientKey, context: {}, exp: at + 86400, iat: at };
+    const part = (v) => Buffer.from(JSON.stringify(v)).toString('base64url');
+    const input = `${part({ typ: 'JWT', alg: 'HS256' })}.${part(claims)}`;
+    lines.push(`${target}&jwt=${input}.${createHmac('sha256', `secret-of-${clientKey}-`.padEnd(64, '0')).update(input).digest('base64url')}`);
+  }
+  writeFileSync(file, lines.join('\n'));
+  return { file, first: lines[0] };
+}
+
+/** CPU microseconds per request of a pinned server, requests per second, p99 in ms. */
+async function load(pid, url, file, { time = seconds, connections = 16 } = {}) {
+  const before = cpuSeconds(pid);
+  const text = await new Promise((resolve, reject) => {
+    const child = spawn('taskset', ['-c', clientCore, 'wrk', '-t1', `-c${connections}`, `-d${time}s`, '-s', path.join(here, 'requests.lua'), url],
+      { env: { ...process.env, BENCH_TARGETS: file } });
+    let out = '';
+    child.stdout.on('data', (d) => { out += d; });
+    child.on('exit', (code) => (code === 0 ? resolve(out) : reject(new Error(`wrk: ${out}`))));
+  });
+  const [, requests, micros, p99, errors] = /BENCH (\d+) (\d+) (\d+) (\d+)/.exec(text).map(Number);
+  if (errors) throw new Error(`${errors} of ${requests} answers were errors`);
+  return { cpu: ((cpuSeconds(pid) - before) / requests) * 1e6, rate: requests / (micros / 1e6), p99: p99 / 1000 };
+}
+
+async function program(file, args) {
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  await new Promise((resolve, reject) => { child.stdout.once('data', resolve); child.once('exit', (c) => reject(new Error(`${file} ended: ${c}`))); });
+  return child;
+}
+
+async function seeded(tenants) {
+  const where = path.join(dir, `db-${tenants}`);
+  mkdirSync(where);
+  execFileSync(path.join(programs, 'bench_seed'), [path.join(where, 'licgate.db'), String(tenants), SECRET_KEYS]);
+  return where;
+}
+
+const start = (where, env = {}) => Licgate.start({ dir: where, env: { LICGATE_LOG: 'warn', LICGATE_THREADS: '2', ...env } });
+/** server.started is an info line: the server is quiet only once it runs. */
+const quiet = { LICGATE_LOG: 'info' };
+
+const parts = {
+  async gate() {
+    console.log('\nGated page request: /app/license.json, 1,000 tenants, distinct tokens, 16 connections');
+    const list = targets(1000);
+    const app = await start(await seeded(1000), quiet);
+    const sample = await request(app.url, { target: list.first });
+    if (sample.status !== 200) throw new Error(`${sample.status} ${sample.text}`);
+    writeFileSync(path.join(dir, 'body'), sample.text);
+    const port = await freePort();
+    const bare = await program(path.join(programs, 'bench_bare'), [String(port), '2', path.join(dir, 'body')]);
+    pin(app.child.pid);
+    pin(bare.pid);
+    const ours = [], theirs = [];
+    for (let i = 0; i < rounds; i++) {
+      theirs.push(await load(bare.pid, `http://127.0.0.1:${port}`, list.file));
+      ours.push(await load(app.child.pid, app.url, list.file));
+    }
+    bare.kill();
+    const cpu = median(ours.map((r) => r.cpu));
+    say('bare libmicrohttpd, CPU us/request', round(median(theirs.map((r) => r.cpu))));
+    say('licgate, CPU us/request', round(cpu));
+    say('licgate / bare (at most 1.5, aim 1.25)', round(median(ours.map((r, i) => r.cpu / theirs[i].cpu))));
+    const peerPort = await freePort();
+    const peer = await program(process.execPath, [path.join(here, 'peer.cjs'), String(peerPort), '1000']);
+    pin(peer.pid);
+    const check = await request(`http://127.0.0.1:${peerPort}`, { target: list.first });
+    if (check.status !== 200) throw new Error(`peer: ${check.status} ${check.text.slice(0, 300)}`);
+    await load(peer.pid, `http://127.0.0.1:${peerPort}`, list.file, { time: 2 });
+    const express = await load(peer.pid, `http://127.0.0.1:${peerPort}`, list.file);
+    peer.kill('SIGKILL');
+    say('atlassian-connect-express, CPU us/request', round(express.cpu));
+    say('atlassian-connect-express / licgate (at least 40)', round(express.cpu / cpu, 1));
+    await app.stop();
+  },
+
+  async tenants() {
+    console.log('\nMany tenants: the same requests with 100 and with 100,000 tenants');
+    const small = await start(await seeded(100), quiet);
+    const began = process.hrtime.bigint();
+    const where = await seeded(100000);
+    const seedSeconds = Number(process.hrtime.bigint() - began) / 1e9;
+    const from = process.hrtime.bigint();
+    const big = await start(where, quiet);
+    const ready = Number(process.hrtime.bigint() - from) / 1e6;
+    const lists = [targets(100), targets(100000, 20000)];
+    const empty = await start(mkdtempSync(path.join(dir, 'empty-')), quiet);
+    const perTenant = (residentKiB(big.child.pid) - residentKiB(empty.child.pid)) * 1024 / 100000;
+    await empty.stop();
+    pin(small.child.pid);
+    pin(big.child.pid);
+    const ratios = [];
+    for (let i = 0; i < rounds; i++) {
+      const a = await load(small.child.pid, small.url, lists[0].file);
+      const b = await load(big.child.pid, big.url, lists[1].file);
+      ratios.push(b.cpu / a.cpu);
+    }
+    say('seeding 100,000 tenants, s', round(seedSeconds));
+    say('start to ready with 100,000 tenants, ms (at most 1,000)', round(ready, 0));
+    say('resident bytes per tenant (at most 1,024)', round(perTenant, 0));
+    say('CPU per request, 100,000 / 100 tenants (at most 1.2)', round(median(ratios)));
+    await small.stop();
+    await big.stop();
+  },
+
+  async lookups() {
+    console.log('\nLook-ups: one dead host among the living; 500 waiting on one expired licence');
+    const world = await Atlassian.start();
+    const app = await Licgate.start({ env: { ...world.env, ...quiet, LICGATE_THREADS: '2', LICGATE_LICENSE_WAIT: '2' } });
+    const held = [];
+    const one = world.site(undefined, (req, res) => held.push(res));
+    await one.install(app);
+    const waiting = Array.from({ length: 500 }, () => one.apiLicense(app));
+    while (!held.length) await new Promise((resolve) => setImmediate(resolve));
+    held[0].writeHead(200).end(JSON.stringify(active()));
+    const answers = await Promise.all(waiting);
+    say('500 waiting requests: look-ups made (exactly 1)', `${one.lookups}, ${answers.filter((a) => a.json?.state === 'active').length} answered active`);
+
+    const alive = world.site();
+    await alive.install(app);
+    while ((await alive.apiLicense(app)).json.state !== 'active') await new Promise((resolve) => setImmediate(resolve));
+    const list = path.join(dir, 'alive');
+    writeFileSync(list, Array.from({ length: 200 }, (_, i) => {
+      const target = `/app/license.json?lic=active&n=${i}`;
+      return `${target}&jwt=${alive.token('GET', target, { exp: Math.floor(Date.now() / 1000) + 3600 })}`;
+    }).join('\n'));
+    pin(app.child.pid);
+    const dead = world.site(undefined, () => {});
+    await dead.install(app);
+    const p99 = { calm: [], dying: [] };
+    for (let i = 0; i < rounds; i++) {
+      p99.calm.push((await load(app.child.pid, app.url, list, { connections: 4 })).p99);
+      let going = true;
+      const victims = Array.from({ length: 16 }, async () => { while (going) await dead.apiLicense(app); });
+      p99.dying.push((await load(app.child.pid, app.url, list, { connections: 4 })).p99);
+      going = false;
+      await Promise.all(victims);
+    }
+    say('p99 of the others, ms: calm, with a dead host (within 2x)', `${round(median(p99.calm))}, ${round(median(p99.dying))}, ratio ${round(median(p99.dying) / median(p99.calm))}`);
+    await app.stop();
+    await world.stop();
+  },
+
+  async installs() {
+    console.log('\nSigned installs, each durable when acknowledged');
+    const world = await Atlassian.start();
+    const app = await Licgate.start({ env: { ...world.env, ...quiet, LICGATE_THREADS: '2' } });
+    const { Agent } = await import('node:http');
+    const rate = async (clients, count) => {
+      const agent = new Agent({ keepAlive: true, maxSockets: clients });
+      const made = Array.from({ length: count }, () => {
+        const site = world.site(undefined, active());
+        return { body: JSON.stringify(site.installBody('installed')), token: world.rs256({ iss: site.clientKey, aud: ['https://app.example.test'],
+          iat: Math.floor(Date.now() / 1000), exp: Math.floor(Date.now() / 1000) + 900, qsh: jwt.createQueryStringHash(jwt.fromMethodAndUrl('POST', '/installed')) }) };
+      });
+      const began = process.hrtime.bigint();
+      let at = 0;
+      await Promise.all(Array.from({ length: clients }, async () => {
+        while (at < made.length) {
+          const { body, token } = made[at++];
+          const { status, text } = await request(app.url, { method: 'POST', target: '/installed', body, agent,
+            headers: { 'content-type': 'application/json', authorization: `JWT ${token}` } });
+          if (status !== 204) throw new Error(`install: ${status} ${text}`);
+        }
+      }));
+      agent.destroy();
+      return count / (Number(process.hrtime.bigint() - began) / 1e9);
+    };
+    await rate(1, 20);
+    const ratios = [], singles = [], manies = [];
+    for (let i = 0; i < rounds; i++) {
+      singles.push(await rate(1, 150));
+      manies.push(await rate(64, 1500));
+      ratios.push(manies[i] / singles[i]);
+    }
+    say('installs/s one at a time, 64 at once', `${round(median(singles), 0)}, ${round(median(manies), 0)}`);
+    say('64 at once / one at a time (at least 3)', round(median(ratios), 1));
+    await app.stop();
+    await world.stop();
+  },
+};
+
+const wanted = process.argv.slice(2).length ? process.argv.slice(2) : Object.keys(parts);
+try {
+  for (const name of wanted) {
+    if (!parts[name]) throw new Error(`no part "${name}": ${Object.keys(parts).join(', ')}`);
+    await parts[name]();
+  }
+} finally {
+  rmSync(dir, { recursive: true, force: true });
+}

@@ -1,0 +1,38 @@
+// peer.cjs - the same gated JSON answer from atlassian-connect-express: token and qsh checked, tenants in memory.
+// Started by bench.mjs; an in-memory store is the fastest that peer can have.
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const express = require('express');
+
+const [port, tenants] = process.argv.slice(2).map(Number);
+const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'licgate-peer-'));
+fs.writeFileSync(path.join(dir, 'atlassian-connect.json'), JSON.stringify({ key: 'com.example.licgate', baseUrl: 'https://app.example.test',
+  authentication: { type: 'jwt' }, lifecycle: { installed: '/installed' }, modules: {} }));
+process.chdir(dir);
+process.env.NODE_ENV = 'production';
+process.env.AC_OPTS = 'no-auto-registration';
+
+const ace = require('atlassian-connect-express');
+const settings = new Map();
+for (let i = 0; i < tenants; i++) {
+  const clientKey = `bench-${String(i).padStart(6, '0')}`;
+  settings.set(clientKey, { key: 'com.example.licgate', clientKey, sharedSecret: `secret-of-${clientKey}-`.padEnd(64, '0'),
+    baseUrl: `https://${clientKey}.atlassian.net`, productType: 'jira' });
+}
+ace.store.register('bench', () => ({
+  async get(key, clientKey) { return key === 'clientInfo' ? settings.get(clientKey) : null; },
+  async set(key, value) { return value; },
+  async del() {},
+}));
+const app = express();
+app.set('port', port);
+const addon = ace(app, { config: { production: { port, errorTemplate: false, store: { adapter: 'bench' }, localBaseUrl: 'https://app.example.test' } } },
+  { info() {}, warn() {}, error() {}, debug() {}, log() {} });
+app.use(addon.middleware());
+app.get('/app/license.json', addon.authenticate(), (req, res) => {
+  res.json({ tenant: req.context.clientKey, state: req.query.lic === 'active' ? 'active' : 'none', reason: 'lic_active', source: 'lic', age: 0,
+    stale: false, evaluation: false, edition: null, seats: { limit: null, used: 0 }, expires_at: null,
+    features: { board: { verdict: 'allow', code: 'VALID' }, export: { verdict: 'allow', code: 'VALID' } } });
+});
+app.listen(port, '127.0.0.1', () => process.stdout.write('ready\n'));
