@@ -1,0 +1,108 @@
+/* check.c - what settings must satisfy beyond their type, alone or together. See settings.h.
+ *
+ * One function a rule; each tells its own problem. Opening files and sockets is not checked here: whoever uses
+ * them says what is wrong with them. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/secret.h"
+#include "config/settings.h"
+
+enum { ADMIN_TOKEN_MIN = 16 };
+
+struct check {
+	const struct config *config;
+	problem_fn *tell;
+	void *arg;
+	size_t problems;
+};
+
+static void tell(struct check *k, const char *place, const char *text)
+{
+	struct problem p = {0};
+	(void)snprintf(p.place, sizeof(p.place), "%s", place);
+	(void)snprintf(p.text, sizeof(p.text), "%s", text);
+	k->problems++;
+	k->tell(k->arg, &p);
+}
+
+static void url_secure(struct check *k, const char *name, const char *url)
+{
+	if (!k->config->allow_insecure_hosts && !str_starts(str_of(url), STR("https://")))
+		tell(k, name, "is not https, which only LICGATE_ALLOW_INSECURE_HOSTS=1 allows");
+}
+
+static void urls_secure(struct check *k)
+{
+	const struct config *c = k->config;
+	url_secure(k, "LICGATE_BASE_URL", c->base_url);
+	for (size_t i = 0; c->allowed_base_urls[i]; i++)
+		url_secure(k, "LICGATE_ALLOWED_BASE_URLS", c->allowed_base_urls[i]);
+	for (size_t i = 0; c->install_keys_url[i]; i++)
+		url_secure(k, "LICGATE_INSTALL_KEYS_URL", c->install_keys_url[i]);
+}
+
+static void tls_whole(struct check *k)
+{
+	const struct config *c = k->config;
+	if (c->tls_cert && !c->tls_key)
+		tell(k, "LICGATE_TLS_KEY", "is not set, but LICGATE_TLS_CERT is: set both or neither");
+	if (c->tls_key && !c->tls_cert)
+		tell(k, "LICGATE_TLS_CERT", "is not set, but LICGATE_TLS_KEY is: set both or neither");
+}
+
+static void admin_token_strong(struct check *k)
+{
+	const char *token = k->config->admin_token;
+	if (!token)
+		return;
+	if (strlen(token) < ADMIN_TOKEN_MIN)
+		tell(k, "LICGATE_ADMIN_TOKEN", "is shorter than 16 characters: make one with `openssl rand -hex 32`");
+	/* It travels in a header. */
+	for (const char *c = token; *c; c++) {
+		if (*c > ' ' && *c <= '~')
+			continue;
+		tell(k, "LICGATE_ADMIN_TOKEN", "has a blank or a character that is not ASCII");
+		break;
+	}
+}
+
+static void database_known(struct check *k)
+{
+	struct str database = str_of(k->config->database);
+	if (!str_starts(database, STR("sqlite:")) || database.len == strlen("sqlite:"))
+		tell(k, "LICGATE_DATABASE", "is not sqlite:FILE");
+}
+
+static void listeners_apart(struct check *k)
+{
+	const struct config *c = k->config;
+	if (strcmp(c->listen, c->admin_listen) == 0 && !str_ends(str_of(c->listen), STR(":0")))
+		tell(k, "LICGATE_ADMIN_LISTEN", "is the address of LICGATE_LISTEN: the admin API needs one of its own");
+}
+
+static enum err secret_keys_parse(struct check *k)
+{
+	struct problem p = {0};
+	struct keyring *keys = NULL;
+	enum err err = keyring_parse(str_of(k->config->secret_keys), &p, &keys);
+	keyring_free(keys);
+	if (err != ERR_INVALID)
+		return err;
+	tell(k, "LICGATE_SECRET_KEYS", p.text);
+	return OK;
+}
+
+enum err config_check(const struct config *c, problem_fn *tell_problem, void *arg)
+{
+	struct check k = {.config = c, .tell = tell_problem, .arg = arg};
+	urls_secure(&k);
+	tls_whole(&k);
+	admin_token_strong(&k);
+	database_known(&k);
+	listeners_apart(&k);
+	enum err err = secret_keys_parse(&k);
+	if (err != OK)
+		return err;
+	return k.problems > 0 ? ERR_INVALID : OK;
+}
