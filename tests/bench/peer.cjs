@@ -29,6 +29,8 @@ const app = express();
 app.set('port', port);
 const addon = ace(app, { config: { production: { port, errorTemplate: false, store: { adapter: 'bench' }, localBaseUrl: 'https://app.example.test' } } },
   { info() {}, warn() {}, error() {}, debug() {}, log() {} });
+app.use(express.urlencoded({ extended: false }));
+app.use(express.json());
 app.use(addon.middleware());
 app.get('/app/license.json', addon.authenticate(), (req, res) => {
   res.json({ tenant: req.context.clientKey, state: req.query.lic === 'active' ? 'active' : 'none', reason: 'lic_active', source: 'lic', age: 0,
