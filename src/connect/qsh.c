@@ -232,15 +232,29 @@ static size_t utf8_length(unsigned char lead)
 	return lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
 }
 
+/* Position from at on of the next byte that is not plain ASCII or starts an escape; len if none. Eight at a time: most
+ * of a target is plain. */
+static size_t next_special(struct str s, size_t at)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+	for (; s.len - at >= 8; at += 8) {
+		uint64_t eight, no_percent;
+		memcpy(&eight, s.ptr + at, 8);
+		no_percent = eight ^ (ones * '%');
+		if ((eight | ((no_percent - ones) & ~no_percent)) & high)
+			break;
+	}
+	while (at < s.len && (unsigned char)s.ptr[at] < 0x80 && s.ptr[at] != '%')
+		at++;
+	return at;
+}
+
 bool qsh_target_utf8(struct str target)
 {
 	/* Read as a whole: separators are ASCII, so a character that one of them cuts is broken either way. */
-	for (size_t at = 0; at < target.len;) {
-		char bytes[4];
-		bytes[0] = (char)form_byte(target, &at);
+	for (size_t at = next_special(target, 0); at < target.len; at = next_special(target, at)) {
+		char bytes[4] = {(char)form_byte(target, &at)};
 		size_t len = utf8_length((unsigned char)bytes[0]);
-		if (len == 1)
-			continue;
 		if (len == 0)
 			return false;
 		for (size_t i = 1; i < len; i++) {
@@ -248,7 +262,7 @@ bool qsh_target_utf8(struct str target)
 				return false;
 			bytes[i] = (char)form_byte(target, &at);
 		}
-		if (!utf8_valid((struct str){bytes, len}))
+		if (len > 1 && !utf8_valid((struct str){bytes, len}))
 			return false;
 	}
 	return true;
