@@ -1,14 +1,19 @@
-/* sim.h - a simulated Jira site: signed lifecycle calls with its own key host, pages with real tokens, licence
- * resources whose state can be set. Works against any Connect app's descriptor. */
+/* sim.h - a simulated Jira: sites with signed lifecycle calls and their own key host, pages with real tokens, licence
+ * resources whose state can be set. Works against any Connect app's descriptor.
+ *
+ * Everything is in memory and gone at the end. It trusts who reaches its listener: for a developer's machine and
+ * for tests, never for a public address. Contract: README, "Demo and simulated site". */
 #pragma once
 #include "base/err.h"
 
 struct sim;
 struct sim_options {
-	const char *listen; /* 127.0.0.1:8090 */
+	const char *listen; /* 127.0.0.1:8090; port 0 lets the system choose */
 };
+/* crypto_init() first. Problems are in the log. */
 enum err sim_start(const struct sim_options *o, struct sim **ret);
 const char *sim_address(const struct sim *s);
-/* Creates the site and installs the app in it; waits for the app's answer. For the demo. */
+/* Creates the site and installs the app in it; waits for the app's answer. ERR_UPSTREAM when the app refused it or did
+ * not answer. For the demo. */
 enum err sim_install(struct sim *s, const char *site, const char *descriptor_url);
 void sim_stop(struct sim *s);

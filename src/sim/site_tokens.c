@@ -1,0 +1,108 @@
+/* site_tokens.c - the tokens a Jira site sends: what each kind claims.
+ *
+ * Installed and uninstalled: RS256 with the key host's key and the app's base URL as audience. Everything else: HS256
+ * with the site's shared secret and no audience. A context token is bound to no request, all others to one URL. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "connect/qsh.h"
+#include "connect/token.h"
+#include "sim/sim_parts.h"
+
+enum { PAGE_LIFE_S = 180, CONTEXT_LIFE_S = 15 * 60, CLAIMS_MAX = 4096, QSH_ARENA_MAX = 1024 * 1024 };
+
+struct token_subject token_subject(const struct site *s, bool pending)
+{
+	const struct site_identity *id = pending ? &s->pending : &s->now;
+	struct token_subject t = {.licensed = site_license_valid(&s->license)};
+	memcpy(t.client_key, id->client_key, sizeof(t.client_key));
+	memcpy(t.secret, id->secret, sizeof(t.secret));
+	memcpy(t.account_id, s->account_id, sizeof(t.account_id));
+	return t;
+}
+
+static bool qsh_of(const struct remote_app *app, const char *method, struct str url, char out[static QSH_LEN])
+{
+	__cleanup(arena_release) struct arena arena;
+	arena_init(&arena, QSH_ARENA_MAX);
+	return qsh_compute(&arena, str_of(method), url_target(url), app->base_path, out);
+}
+
+static void claims_begin(struct jsonw *w, const struct sim *s, const struct token_subject *t, int64_t life_s)
+{
+	int64_t now_s = clock_wall_ms(s->clock) / 1000;
+	jw_obj(w);
+	jw_kz(w, "iss", t->client_key);
+	jw_kint(w, "iat", now_s);
+	jw_kint(w, "exp", now_s + life_s);
+}
+
+static void claims_user(struct jsonw *w, const struct token_subject *t)
+{
+	jw_kz(w, "sub", t->account_id);
+	jw_key(w, "context");
+	jw_obj(w);
+	jw_key(w, "license");
+	jw_obj(w);
+	jw_kbool(w, "active", t->licensed);
+	jw_end_obj(w);
+	jw_key(w, "user");
+	jw_obj(w);
+	jw_kz(w, "accountId", t->account_id);
+	jw_end_obj(w);
+	jw_end_obj(w);
+}
+
+static char *sign_hs256(const struct token_subject *t, struct jsonw *w)
+{
+	char *token = NULL;
+	jw_end_obj(w);
+	if (w->out->err != OK || token_mint_hs256(str_of(t->secret), buf_text(w->out), &token) != OK)
+		return NULL;
+	return token;
+}
+
+char *token_for_install(const struct sim *s, const struct token_subject *t, const struct remote_app *app,
+                        const char *method, struct str url)
+{
+	__cleanup_buf struct buf claims = BUF_INIT(CLAIMS_MAX);
+	struct jsonw w = jsonw(&claims);
+	char qsh[QSH_LEN];
+	char *token = NULL;
+	if (!qsh_of(app, method, url, qsh))
+		return NULL;
+	claims_begin(&w, s, t, PAGE_LIFE_S);
+	jw_kstr(&w, "aud", app->base_url);
+	jw_kstr(&w, "qsh", (struct str){qsh, QSH_LEN});
+	jw_end_obj(&w);
+	if (claims.err != OK ||
+	    token_mint_rs256(str_of(s->key.private_pem), str_of(s->key.kid), buf_text(&claims), &token) != OK)
+		return NULL;
+	return token;
+}
+
+char *token_for_app(const struct sim *s, const struct token_subject *t, const struct remote_app *app,
+                    const char *method, struct str url, bool with_user)
+{
+	__cleanup_buf struct buf claims = BUF_INIT(CLAIMS_MAX);
+	struct jsonw w = jsonw(&claims);
+	char qsh[QSH_LEN];
+	if (!qsh_of(app, method, url, qsh))
+		return NULL;
+	claims_begin(&w, s, t, PAGE_LIFE_S);
+	jw_kstr(&w, "qsh", (struct str){qsh, QSH_LEN});
+	if (with_user)
+		claims_user(&w, t);
+	return sign_hs256(t, &w);
+}
+
+char *token_for_context(const struct sim *s, const struct token_subject *t)
+{
+	__cleanup_buf struct buf claims = BUF_INIT(CLAIMS_MAX);
+	struct jsonw w = jsonw(&claims);
+	claims_begin(&w, s, t, CONTEXT_LIFE_S);
+	jw_kz(&w, "qsh", "context-qsh");
+	claims_user(&w, t);
+	return sign_hs256(t, &w);
+}
