@@ -20,9 +20,9 @@ struct store_tx; /* inside one write job or one read */
 struct store_options {
 	const char *url; /* "sqlite:path"; "sqlite::memory:" for tests. Others: ERR_INVALID */
 	const struct clock *clock;
-	unsigned queue_max;     /* jobs waiting */
+	unsigned queue_max;      /* jobs waiting */
 	int64_t busy_timeout_ms; /* how long a locked database is waited for: ERR_BUSY after */
-	bool read_only;         /* commands that only look */
+	bool read_only;          /* commands that only look */
 };
 /* Opens, migrates. Logs what is wrong. */
 enum err store_open(const struct store_options *o, struct store **ret);
@@ -32,9 +32,10 @@ void store_close(struct store *s);
 /* Embedded in the owner's own struct; must live until done has run. */
 struct store_job {
 	enum err (*run)(struct store_job *, struct store_tx *); /* writer thread; an error rolls this job back */
-	void (*done)(struct store_job *, enum err);              /* writer thread, after the commit; exactly once */
-	struct store_job *next;                                  /* of the store */
-	int64_t queued_mono_ms;                                  /* of the store */
+	void (*done)(struct store_job *, enum err);             /* writer thread, after the commit; exactly once */
+	struct store_job *next;                                 /* of the store */
+	int64_t queued_mono_ms;                                 /* of the store */
+	enum err result;                                        /* of the store */
 };
 /* Never blocks. ERR_FULL, ERR_STOPPING: done does not run. */
 enum err store_submit(struct store *s, struct store_job *job);
@@ -47,26 +48,33 @@ enum err store_healthy(struct store *s);
 /* Online copy into a new file; ERR_CONFLICT if it exists. progress may be NULL. */
 enum err store_backup(struct store *s, const char *file, void (*progress)(void *arg, int done, int total), void *arg);
 
+/* ---- verbs ----
+ * What belongs to a tenant that is not there (any more) is refused: ERR_NOT_FOUND. Text with a NUL byte is
+ * ERR_INVALID. A function given to an `each` may read other things of the same transaction, but not start the same
+ * walk again. */
+
 /* ---- tenants ---- */
 struct tenant_row {
 	const char *client_key;
-	const char *product_type, *base_url, *display_url, *description, *status; /* installed enabled disabled uninstalled */
+	const char *status; /* installed enabled disabled uninstalled */
+	const char *product_type, *base_url, *display_url, *description;
 	struct str shared_secret_sealed; /* seal place: tenants, shared_secret, client_key */
 	const char *oauth_client_id, *sen, *entitlement_id, *entitlement_number, *capability_set, *installation_id;
-	const char *install_body; /* JSON as received, without the secret */
+	const char *install_body;  /* JSON as received, without the secret */
 	const char *imported_from; /* clientKey this one follows after a site import */
 	int64_t first_installed_at, installed_at, updated_at, uninstalled_at, last_seen_at;
 };
 enum err store_tenant_get(struct store_tx *tx, struct str client_key, struct arena *a, struct tenant_row *ret);
 enum err store_tenant_put(struct store_tx *tx, const struct tenant_row *row); /* insert or replace whole row */
+/* uninstalled_at becomes `at` or 0, updated_at `at`. ERR_NOT_FOUND. */
 enum err store_tenant_status(struct store_tx *tx, struct str client_key, const char *status, int64_t at);
-enum err store_tenant_last_seen(struct store_tx *tx, struct str client_key, int64_t at);
+enum err store_tenant_last_seen(struct store_tx *tx, struct str client_key, int64_t at); /* never back. ERR_NOT_FOUND */
 /* Newest not uninstalled tenant with that base URL other than client_key: a site import. ERR_NOT_FOUND. */
 enum err store_tenant_by_base_url(struct store_tx *tx, struct str base_url, struct str other_than, struct arena *a,
                                   struct tenant_row *ret);
 /* In client_key order; fn returning an error stops. The row is valid during the call. */
 enum err store_tenant_each(struct store_tx *tx, enum err (*fn)(void *arg, const struct tenant_row *), void *arg);
-/* Deletes a tenant and all it owns but its events, whose tenant stays. */
+/* Deletes a tenant and all it owns but its events, whose tenant stays. ERR_NOT_FOUND. */
 enum err store_tenant_purge(struct store_tx *tx, struct str client_key);
 /* Uninstalled before that time, oldest first, at most max keys. */
 enum err store_tenants_uninstalled_before(struct store_tx *tx, int64_t before, size_t max, struct arena *a,
@@ -78,7 +86,8 @@ struct alias_row {
 	int64_t first_seen, last_seen;
 };
 enum err store_alias_put(struct store_tx *tx, struct str client_key, const char *kind, struct str value, int64_t at);
-enum err store_alias_list(struct store_tx *tx, struct str client_key, struct arena *a, struct alias_row **ret, size_t *ret_count);
+enum err store_alias_list(struct store_tx *tx, struct str client_key, struct arena *a, struct alias_row **ret,
+                          size_t *ret_count);
 
 /* ---- licence: what is known of a tenant's licence, one row ---- */
 struct license_row {
@@ -97,13 +106,13 @@ struct license_row {
 	const char *failure; /* code of the last failure; NULL when the last look-up worked */
 	/* history the states need */
 	bool licensed_before;
-	int64_t expired_seen_at; /* when "not licensed any more" was first seen; 0 while licensed */
+	int64_t expired_seen_at;  /* when "not licensed any more" was first seen; 0 while licensed */
 	int64_t secret_proved_at; /* first look-up the host accepted with the present secret */
 };
 enum err store_license_put(struct store_tx *tx, struct str client_key, const struct license_row *row);
 enum err store_license_get(struct store_tx *tx, struct str client_key, struct arena *a, struct license_row *ret);
-enum err store_license_each(struct store_tx *tx, enum err (*fn)(void *arg, const char *client_key, const struct license_row *),
-                            void *arg);
+enum err store_license_each(struct store_tx *tx,
+                            enum err (*fn)(void *arg, const char *client_key, const struct license_row *), void *arg);
 
 /* ---- overrides ---- */
 struct override_row {
@@ -112,12 +121,12 @@ struct override_row {
 };
 enum err store_override_put(struct store_tx *tx, struct str client_key, const struct override_row *row);
 enum err store_override_delete(struct store_tx *tx, struct str client_key); /* ERR_NOT_FOUND */
-enum err store_override_each(struct store_tx *tx, enum err (*fn)(void *arg, const char *client_key, const struct override_row *),
-                             void *arg);
+enum err store_override_each(struct store_tx *tx,
+                             enum err (*fn)(void *arg, const char *client_key, const struct override_row *), void *arg);
 
 /* ---- journal ---- */
 struct event_row {
-	int64_t seq; /* set by the store */
+	int64_t seq;                    /* set by the store */
 	const char *id, *type, *tenant; /* tenant may be NULL */
 	int64_t at;
 	const char *json; /* the whole event as readers get it, without seq */
@@ -130,7 +139,8 @@ enum err store_event_list(struct store_tx *tx, int64_t after, struct str type, s
 
 /* ---- install keys: kid -> public key, for ever ---- */
 enum err store_install_key_put(struct store_tx *tx, struct str kid, struct str pem, int64_t at);
-enum err store_install_key_each(struct store_tx *tx, enum err (*fn)(void *arg, const char *kid, const char *pem), void *arg);
+enum err store_install_key_each(struct store_tx *tx, enum err (*fn)(void *arg, const char *kid, const char *pem),
+                                void *arg);
 
 /* ---- webhooks: drop duplicates ---- */
 /* ERR_CONFLICT: seen before. */
@@ -143,28 +153,31 @@ struct user_row {
 	int64_t first_seen, last_seen, seat_at; /* seat_at 0: none */
 };
 enum err store_user_put(struct store_tx *tx, const struct user_row *row);
-enum err store_user_delete(struct store_tx *tx, struct str client_key, struct str account_id);
-enum err store_user_list(struct store_tx *tx, struct str client_key, struct arena *a, struct user_row **ret, size_t *ret_count);
-enum err store_seat_each(struct store_tx *tx, enum err (*fn)(void *arg, const struct user_row *), void *arg); /* seats only */
+enum err store_user_delete(struct store_tx *tx, struct str client_key, struct str account_id); /* ERR_NOT_FOUND */
+enum err store_user_list(struct store_tx *tx, struct str client_key, struct arena *a, struct user_row **ret,
+                         size_t *ret_count);
+enum err store_seat_each(struct store_tx *tx, enum err (*fn)(void *arg, const struct user_row *),
+                         void *arg); /* seats only */
 
 /* ---- feedback ---- */
 struct feedback_row {
-	int64_t id; /* set by the store */
+	int64_t id;                                    /* set by the store */
 	const char *client_key, *account_id, *message; /* account_id only with the sender's consent */
 	int64_t at;
 };
 enum err store_feedback_add(struct store_tx *tx, const struct feedback_row *row);
 /* Newest first, id < before (0: from the newest). */
-enum err store_feedback_list(struct store_tx *tx, int64_t before, size_t limit, struct arena *a, struct feedback_row **ret,
-                             size_t *ret_count);
+enum err store_feedback_list(struct store_tx *tx, int64_t before, size_t limit, struct arena *a,
+                             struct feedback_row **ret, size_t *ret_count);
 
 /* ---- sealed values, for rekey ---- */
 struct sealed_row {
 	const char *table, *column, *row_key;
 	struct str sealed;
 };
-/* Rows whose value is not sealed with newest_key_id, at most max. */
-enum err store_sealed_list(struct store_tx *tx, struct str newest_key_id, size_t max, struct arena *a,
-                           struct sealed_row **ret, size_t *ret_count);
+/* Rows whose value is not sealed with newest_key_id, at most max, going on after the last row of an earlier call
+ * (NULL: from the start), so that a value that does not open cannot hold up the rest. */
+enum err store_sealed_list(struct store_tx *tx, struct str newest_key_id, const struct sealed_row *after, size_t max,
+                           struct arena *a, struct sealed_row **ret, size_t *ret_count);
 /* Replaces if the value is still old; ERR_CONFLICT if it changed meanwhile. */
 enum err store_sealed_replace(struct store_tx *tx, const struct sealed_row *old, struct str sealed);

@@ -1,0 +1,312 @@
+/* writer.c - the one thread that writes: everything that has queued meanwhile shares one transaction and one fsync.
+ *
+ * A group: wait for the write lock, then take all that waits, a savepoint for each job, one commit, then tell each job.
+ * A job that fails is rolled back alone. What loses the whole group (a failed commit, a full disk, a transaction that
+ * the database ended by itself) fails every job of it: none is told OK that is not on the disk. After a failure the
+ * connection is rolled back, or made anew where that does not help, so that the next group starts clean. While another
+ * process holds the write lock, a job waits at most busy_timeout_ms from when it was queued: ERR_BUSY.
+ * Threads: `lock` guards the queue and is held for moments; `conn_lock` guards the connection and is held for a group.
+ */
+#include "store/writer.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "store/readers.h"
+
+enum { GROUP_MAX = 256 };
+
+struct queue {
+	struct store_job *head, **tail;
+	unsigned count;
+};
+
+struct writer {
+	const struct sql_backend *sql;
+	const struct sql_target *target;
+	const struct clock *clock;
+	unsigned queue_max;
+	pthread_t thread;
+
+	pthread_mutex_t lock;
+	pthread_cond_t came;
+	struct queue queue;
+	bool stopping;
+
+	pthread_mutex_t conn_lock;
+	struct sql_conn *conn; /* NULL after a failure: made anew by the next group */
+
+	_Atomic int health;   /* enum err of the last group */
+	_Atomic bool probing; /* the probe is queued */
+	struct store_job probe;
+
+	struct metric *commits, *commit_seconds, *jobs_ok, *jobs_refused, *jobs_failed;
+};
+
+/* ---- queue ---- */
+
+static void push(struct queue *q, struct store_job *job)
+{
+	if (!q->count)
+		q->tail = &q->head;
+	job->next = NULL;
+	*q->tail = job;
+	q->tail = &job->next;
+	q->count++;
+}
+
+static struct store_job *pop(struct queue *q)
+{
+	struct store_job *job = q->head;
+	q->head = job->next;
+	q->count--;
+	return job;
+}
+
+enum err writer_submit(struct writer *w, struct store_job *job)
+{
+	enum err e = OK;
+	job->result = OK;
+	job->queued_mono_ms = clock_mono_ms(w->clock);
+	pthread_mutex_lock(&w->lock);
+	if (w->stopping)
+		e = ERR_STOPPING;
+	else if (w->queue.count >= w->queue_max)
+		e = ERR_FULL;
+	else
+		push(&w->queue, job);
+	pthread_cond_signal(&w->came);
+	pthread_mutex_unlock(&w->lock);
+	return e;
+}
+
+int64_t writer_depth(struct writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	int64_t depth = w->queue.count;
+	pthread_mutex_unlock(&w->lock);
+	return depth;
+}
+
+/* False: stopping, and nothing waits any more. ret_oldest: when the oldest job was queued. */
+static bool wait_for_jobs(struct writer *w, int64_t *ret_oldest)
+{
+	pthread_mutex_lock(&w->lock);
+	while (!w->queue.count && !w->stopping)
+		pthread_cond_wait(&w->came, &w->lock);
+	bool some = w->queue.count > 0;
+	if (some)
+		*ret_oldest = w->queue.head->queued_mono_ms;
+	pthread_mutex_unlock(&w->lock);
+	return some;
+}
+
+/* At most GROUP_MAX jobs queued not later than `until`. */
+static struct queue take(struct writer *w, int64_t until)
+{
+	struct queue group = {0};
+	pthread_mutex_lock(&w->lock);
+	while (w->queue.count && group.count < GROUP_MAX && w->queue.head->queued_mono_ms <= until)
+		push(&group, pop(&w->queue));
+	pthread_mutex_unlock(&w->lock);
+	return group;
+}
+
+/* ---- a group ---- */
+
+static enum err control(struct writer *w, const char *text)
+{
+	struct store_tx tx = {.sql = w->sql, .conn = w->conn, .writable = true};
+	return sql_run_values(&tx, NULL, text, NULL, 0);
+}
+
+/* The job's own outcome goes into job->result; the answer is the group's: not OK when the transaction is lost.
+ * ret_failed is set where the database failed this job, but not the group. */
+static enum err run_job(struct writer *w, struct store_job *job, enum err *ret_failed)
+{
+	struct store_tx tx = {.sql = w->sql, .conn = w->conn, .writable = true};
+	enum err e = control(w, "SAVEPOINT job");
+	if (e != OK)
+		return e;
+	e = job->run(job, &tx);
+	if (tx.failed != OK)
+		*ret_failed = e = tx.failed;
+	job->result = e;
+	if (!w->sql->in_transaction(w->conn))
+		return e != OK ? e : ERR_IO;
+	if (e != OK && control(w, "ROLLBACK TO job") != OK)
+		return e;
+	return control(w, "RELEASE job");
+}
+
+static enum err run_group(struct writer *w, struct queue *group, enum err *ret_failed)
+{
+	for (struct store_job *job = group->head; job; job = job->next) {
+		enum err e = run_job(w, job, ret_failed);
+		if (e != OK)
+			return e;
+	}
+	struct timespec from, to;
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	enum err e = w->sql->commit(w->conn);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	if (e != OK)
+		return e;
+	metric_inc(w->commits);
+	metric_observe_us(w->commit_seconds, (to.tv_sec - from.tv_sec) * 1000000 + (to.tv_nsec - from.tv_nsec) / 1000);
+	return OK;
+}
+
+/* Says it when the store's health turns, not for every group. */
+static void note_health(struct writer *w, enum err e, const char *trouble)
+{
+	enum err before = (enum err)atomic_exchange(&w->health, (int)e);
+	if (e != OK && before == OK)
+		log_event(LOG_ERROR, "store.failed", LF_Z("error", err_name(e)), LF_Z("trouble", trouble));
+	else if (e == OK && before != OK)
+		log_event(LOG_WARN, "store.healed", LF_Z("after", err_name(before)));
+}
+
+/* The connection, in a write transaction. */
+static enum err begin_group(struct writer *w, int64_t oldest, struct problem *ret_problem)
+{
+	enum err e = OK;
+	if (!w->conn)
+		e = w->sql->open(w->target, SQL_WRITER, ret_problem, &w->conn);
+	if (e != OK)
+		return e;
+	int64_t left = oldest + w->target->busy_timeout_ms - clock_mono_ms(w->clock);
+	return w->sql->begin(w->conn, true, left > 0 ? left : 0);
+}
+
+static void tell(struct writer *w, struct queue *group, enum err lost)
+{
+	while (group->count) {
+		struct store_job *job = pop(group); /* done may free it */
+		enum err e = lost != OK ? lost : job->result;
+		metric_inc(e == OK ? w->jobs_ok : lost != OK ? w->jobs_failed : w->jobs_refused);
+		job->done(job, e);
+	}
+}
+
+static void write_group(struct writer *w, int64_t oldest)
+{
+	struct problem problem = {.text = ""};
+	struct queue group;
+	pthread_mutex_lock(&w->conn_lock);
+	enum err e = begin_group(w, oldest, &problem);
+	if (e == ERR_BUSY) {
+		/* Those that waited long enough; at least the oldest, whose time the wait was. */
+		int64_t late = clock_mono_ms(w->clock) - w->target->busy_timeout_ms;
+		group = take(w, late > oldest ? late : oldest);
+	} else {
+		group = take(w, INT64_MAX);
+	}
+	enum err failed = OK;
+	if (e == OK)
+		e = run_group(w, &group, &failed);
+	note_health(w, e != OK ? e : failed, w->conn ? w->sql->trouble(w->conn) : problem.text);
+	if (w->conn && !w->sql->rollback(w->conn)) {
+		w->sql->close(w->conn);
+		w->conn = NULL;
+	}
+	pthread_mutex_unlock(&w->conn_lock);
+	tell(w, &group, e);
+}
+
+static void *writer_main(void *arg)
+{
+	struct writer *w = arg;
+	int64_t oldest = 0;
+	while (wait_for_jobs(w, &oldest))
+		write_group(w, oldest);
+	return NULL;
+}
+
+/* ---- health ---- */
+
+static enum err probe_run(struct store_job *job, struct store_tx *tx)
+{
+	(void)job;
+	return sql_run(tx, NULL,
+	               "INSERT INTO probes (name, at) VALUES ($1, 1) ON CONFLICT (name) DO UPDATE SET at = probes.at + 1",
+	               V_Z("write"));
+}
+
+static void probe_done(struct store_job *job, enum err e)
+{
+	(void)e; /* the group has told note_health */
+	struct writer *w = (struct writer *)(void *)((char *)job - offsetof(struct writer, probe));
+	atomic_store(&w->probing, false);
+}
+
+enum err writer_healthy(struct writer *w)
+{
+	enum err e = (enum err)atomic_load(&w->health);
+	if (e != OK && !atomic_exchange(&w->probing, true)) {
+		w->probe = (struct store_job){.run = probe_run, .done = probe_done};
+		if (writer_submit(w, &w->probe) != OK)
+			atomic_store(&w->probing, false);
+	}
+	return e;
+}
+
+/* ---- life ---- */
+
+enum err writer_read(struct writer *w, enum err (*fn)(struct store_tx *, void *arg), void *arg)
+{
+	bool usable; /* one that is not is seen to by the next group */
+	pthread_mutex_lock(&w->conn_lock);
+	enum err e = w->conn ? read_on(w->sql, w->conn, w->target->busy_timeout_ms, fn, arg, &usable) : ERR_IO;
+	pthread_mutex_unlock(&w->conn_lock);
+	return e;
+}
+
+enum err writer_new(const struct writer_options *o, struct sql_conn *conn, struct writer **ret)
+{
+	struct writer *w = calloc(1, sizeof(*w));
+	if (!w)
+		return ERR_NOMEM;
+	w->sql = o->sql;
+	w->target = o->target;
+	w->clock = o->clock;
+	w->queue_max = o->queue_max;
+	w->conn = conn;
+	w->commits = metric_counter("licgate_store_commits_total", "Transactions committed.", NULL);
+	w->commit_seconds = metric_histogram("licgate_store_commit_seconds", "Time to commit, sync included.", NULL);
+	const char *help = "Write jobs by result: refused by their own code, failed by the database.";
+	w->jobs_ok = metric_counter("licgate_store_jobs_total", help, "result=\"ok\"");
+	w->jobs_refused = metric_counter("licgate_store_jobs_total", help, "result=\"refused\"");
+	w->jobs_failed = metric_counter("licgate_store_jobs_total", help, "result=\"failed\"");
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_mutex_init(&w->conn_lock, NULL);
+	pthread_cond_init(&w->came, NULL);
+	if (pthread_create(&w->thread, NULL, writer_main, w) != 0) {
+		free(w);
+		return ERR_NOMEM;
+	}
+	*ret = w;
+	return OK;
+}
+
+void writer_free(struct writer *w)
+{
+	if (!w)
+		return;
+	pthread_mutex_lock(&w->lock);
+	w->stopping = true;
+	pthread_cond_signal(&w->came);
+	pthread_mutex_unlock(&w->lock);
+	pthread_join(w->thread, NULL);
+	w->sql->close(w->conn);
+	pthread_cond_destroy(&w->came);
+	pthread_mutex_destroy(&w->conn_lock);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
