@@ -11,7 +11,7 @@
 
 struct event_field {
 	const char *name;
-	struct str text;  /* used unless is_int */
+	struct str text; /* used unless is_int */
 	bool is_int;
 	int64_t num;
 };
@@ -20,15 +20,15 @@ struct event_field {
 #define EF_INT(n, i) ((struct event_field){.name = (n), .is_int = true, .num = (int64_t)(i)})
 
 struct event {
-	const char *type;       /* "tenant.installed": of the catalogue, asserted */
-	struct str tenant;      /* empty: null */
-	const char *source;     /* "lifecycle", "lookup", "admin" …; NULL: absent */
-	int64_t at;             /* observed_at, wall ms */
-	int64_t effective_at;   /* 0: absent */
-	struct str once;        /* what makes it this event and no other, besides type and tenant */
+	const char *type;                 /* "tenant.installed": of the catalogue, asserted */
+	struct str tenant;                /* empty: null */
+	const char *source;               /* "lifecycle", "lookup", "admin" …; NULL: absent */
+	int64_t at;                       /* observed_at, wall ms */
+	int64_t effective_at;             /* 0: absent */
+	struct str once;                  /* what makes it this event and no other, besides type and tenant */
 	const struct event_field *fields; /* further members of data; empty text is left out */
 	size_t field_count;
 };
 bool event_type_known(struct str type);
-/* OK also when the very same event was stored before. ret_id may be NULL. */
+/* OK also when the very same event was stored before. ERR_TOO_LARGE over 20 KB. */
 enum err journal_add(struct store_tx *tx, const struct event *e);
