@@ -1,7 +1,7 @@
 # One set of flags for all code. gcc and clang both build clean with it; -Werror is CI's alone.
 set(LICGATE_FLAGS -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes
     -Wmissing-prototypes -Wvla -Wformat=2 -Wcast-qual -Wnull-dereference -Wswitch-enum -Wno-gnu
-    -fno-common -fstack-protector-strong -fPIE)
+    -fno-common -fstack-protector-strong -fPIC -fvisibility=hidden)
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
   list(APPEND LICGATE_FLAGS -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wjump-misses-init -Wno-pedantic)
 else()
@@ -27,4 +27,5 @@ endif()
 add_compile_options(${LICGATE_FLAGS})
 add_compile_definitions(_GNU_SOURCE LICGATE_VERSION="${PROJECT_VERSION}")
 set(CMAKE_C_FLAGS_RELEASE "-O2 -g")
-add_link_options(-pie -Wl,-z,relro,-z,now)
+add_link_options(-Wl,-z,relro,-z,now)
+set(CMAKE_EXE_LINKER_FLAGS "${CMAKE_EXE_LINKER_FLAGS} -pie")

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "admin/admin.h"
 #include "base/cleanup.h"
@@ -290,6 +291,11 @@ void app_stop(struct app *app)
 	buf_wipe(&app->tls_cert);
 	buf_wipe(&app->tls_key);
 	free(app);
+}
+
+struct connect *app_connect(struct app *app)
+{
+	return &app->connect;
 }
 
 const char *app_public_address(const struct app *app)

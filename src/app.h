@@ -28,6 +28,8 @@ struct app;
 enum err app_start(const struct config *config, struct app **ret);
 /* Graceful: readiness fails, running requests end, everything acknowledged is stored. */
 void app_stop(struct app *app);
+/* What the doors share: for the library (library.c). */
+struct connect *app_connect(struct app *app);
 const char *app_public_address(const struct app *app);
 const char *app_admin_address(const struct app *app); /* NULL: no admin token, no admin listener */
 
