@@ -73,6 +73,7 @@ bool seat_take(struct lookups *l, const struct tenant *tenant, struct str accoun
 bool seat_held_or_free(struct lookups *l, const struct tenant *tenant, struct str account_id); /* without taking it */
 enum err seat_free(struct lookups *l, const struct tenant *tenant, struct str account_id);
 int64_t seats_used(const struct tenant *tenant);
+int64_t seats_limit(const struct tenant *tenant); /* 0: none known, or none set */
 
 /* A user seen by token: first and last sight, stored in the background at most once an hour. */
 void user_seen(struct lookups *l, const struct tenant *tenant, struct str account_id);

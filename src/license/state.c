@@ -110,18 +110,23 @@ static enum license_state state_of_facts(const struct license_known *k)
 	return k->cancelled ? STATE_CANCELLED_PENDING : STATE_ACTIVE;
 }
 
+bool license_ended(const struct license_known *k, int64_t now_wall_ms)
+{
+	return facts_count(k) && k->expires_at > 0 && k->expires_at <= now_wall_ms;
+}
+
 int64_t license_ended_at(const struct license_known *k, int64_t now_wall_ms)
 {
-	if (facts_count(k) && k->expires_at > 0 && k->expires_at <= now_wall_ms)
+	if (license_ended(k, now_wall_ms))
 		return k->expires_at;
 	return k->expired_seen_at > 0 ? k->expired_seen_at : now_wall_ms;
 }
 
 /* "Not licensed" alone does not say whether it ever was: the tenant's history does. */
-static enum license_state state_unlicensed(const struct license_known *k, bool licensed_before, int64_t now,
+static enum license_state state_unlicensed(const struct license_known *k, bool said_expired, int64_t now,
                                            int64_t grace_ms)
 {
-	if (!licensed_before)
+	if (!k->licensed_before && !said_expired && !license_ended(k, now))
 		return STATE_NONE;
 	return now < license_ended_at(k, now) + grace_ms ? STATE_GRACE : STATE_EXPIRED;
 }
@@ -137,7 +142,7 @@ static void decide_by_signal(struct license_decision *d, const struct license_kn
 	else if (value == SIGNAL_AMBIGUOUS)
 		d->state = STATE_NONE;
 	else
-		d->state = state_unlicensed(k, k->licensed_before || value == SIGNAL_EXPIRED, now, grace_ms);
+		d->state = state_unlicensed(k, value == SIGNAL_EXPIRED, now, grace_ms);
 }
 
 static void decide_by_lookup(struct license_decision *d, const struct license_known *k, int64_t now, int64_t grace_ms)
@@ -147,7 +152,7 @@ static void decide_by_lookup(struct license_decision *d, const struct license_kn
 	d->age_s = k->age_s;
 	if (!k->valid) {
 		d->reason = "lookup_invalid";
-		d->state = state_unlicensed(k, k->licensed_before, now, grace_ms);
+		d->state = state_unlicensed(k, false, now, grace_ms);
 		return;
 	}
 	/* Valid although its date has passed: the host decides. */

@@ -75,6 +75,8 @@ struct license_decision {
 };
 /* The signal that counts: lic, or the claim where lic is absent. */
 enum signal request_signal_value(const struct request_signal *sig);
+/* A kept look-up knows the licence's end, and it is past: so there was a licence. */
+bool license_ended(const struct license_known *k, int64_t now_wall_ms);
 /* Grace counts from here: the licence's end if that is known and past, else when it was first seen, else now. */
 int64_t license_ended_at(const struct license_known *k, int64_t now_wall_ms);
 /* The signal a stored reason stands for; all absent for any other reason. */

@@ -2,7 +2,8 @@
  *
  * A struct tenant is an immutable, counted snapshot: an install makes a new one and swaps it in; requests under way
  * keep the old. Its `live` part (licence, seats, last sight) is shared by all snapshots of one tenant and has its
- * own lock. Shards keep workers off one lock. The store is the truth: the table changes only after a commit. */
+ * own lock. Shards keep workers off one lock. The store is the truth: the table changes only after a commit.
+ * Locks: a shard's lock, then a live part's; nothing is called while either is held. */
 #pragma once
 #include <pthread.h>
 #include <stdbool.h>
@@ -19,13 +20,16 @@ enum tenant_status { TENANT_UNINSTALLED = 0, TENANT_DISABLED, TENANT_INSTALLED, 
 const char *tenant_status_name(enum tenant_status s);
 enum tenant_status tenant_status_parse(struct str text); /* unknown: TENANT_UNINSTALLED */
 
-struct live; /* lookup.h */
+struct live; /* live.h */
 
 struct tenant {
 	_Atomic unsigned refs;
-	enum tenant_status status;
-	struct str client_key, base_url, product_type, shared_secret, oauth_client_id; /* in the same allocation; wiped */
-	int64_t first_installed_at, installed_at, updated_at;
+	/* The one thing that changes in place: an uninstall must stop requests under way too, and cannot fail. */
+	_Atomic enum tenant_status status;
+	uint32_t hash;
+	struct str client_key, base_url, product_type, shared_secret, oauth_client_id; /* NUL-terminated too, in the same allocation; wiped */
+	int64_t first_installed_at, installed_at;
+	_Atomic int64_t updated_at;
 	bool installed_licensed; /* the install body has an entitlement */
 	enum edition installed_edition;
 	struct live *live; /* a counted reference */

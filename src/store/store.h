@@ -153,6 +153,7 @@ struct user_row {
 	int64_t first_seen, last_seen, seat_at; /* seat_at 0: none */
 };
 enum err store_user_put(struct store_tx *tx, const struct user_row *row);
+enum err store_user_get(struct store_tx *tx, struct str client_key, struct str account_id, struct arena *a, struct user_row *ret);
 enum err store_user_delete(struct store_tx *tx, struct str client_key, struct str account_id); /* ERR_NOT_FOUND */
 enum err store_user_list(struct store_tx *tx, struct str client_key, struct arena *a, struct user_row **ret,
                          size_t *ret_count);

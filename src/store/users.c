@@ -25,6 +25,20 @@ enum err store_user_put(struct store_tx *tx, const struct user_row *u)
 	               V_INT(u->seat_at));
 }
 
+enum err store_user_get(struct store_tx *tx, struct str client_key, struct str account_id, struct arena *a,
+                        struct user_row *ret)
+{
+	__cleanup(rows_close) struct rows r =
+		sql_query(tx, "SELECT " USER_COLUMNS " FROM users WHERE client_key = $1 AND account_id = $2", V_STR(client_key),
+	              V_STR(account_id));
+	if (!rows_next(&r))
+		return r.err == OK ? ERR_NOT_FOUND : r.err;
+	struct user_row user = read_user(&r, a);
+	if (r.err == OK)
+		*ret = user;
+	return r.err;
+}
+
 enum err store_user_delete(struct store_tx *tx, struct str client_key, struct str account_id)
 {
 	return sql_run_one(tx, ERR_NOT_FOUND, "DELETE FROM users WHERE client_key = $1 AND account_id = $2",
