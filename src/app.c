@@ -47,7 +47,6 @@ struct app {
 	struct health health;
 	struct buf tls_cert, tls_key;
 	struct http_server *public, *operator;
-	bool retention;
 };
 
 static enum err fail(const char *what, enum err err)
@@ -247,14 +246,14 @@ enum err app_start(const struct config *config, struct app **ret)
 		err = start_outgoing(app);
 	if (err == OK)
 		err = open_doors(app);
+	if (err == OK && (err = retention_start(&app->connect)) != OK)
+		fail("retention", err);
 	if (err == OK)
 		err = listen_everywhere(app);
 	if (err != OK) {
 		app_stop(app);
 		return err;
 	}
-	retention_start(&app->connect);
-	app->retention = true;
 	log_event(LOG_INFO, "server.started", LF_Z("public", app_public_address(app)),
 	          LF_Z("admin", app_admin_address(app)),
 	          LF_INT("tenants", tenants_count(app->tenants, TENANT_STATUS_COUNT)), LF_Z("version", LICGATE_VERSION));
@@ -274,8 +273,7 @@ void app_stop(struct app *app)
 		http_server_quiesce(app->operator);
 	http_server_stop(app->public, patience_ms);
 	http_server_stop(app->operator, patience_ms);
-	if (app->retention)
-		retention_stop(&app->connect);
+	retention_stop(&app->connect);
 	http_client_stop(app->client); /* calls in flight end now, so nobody below waits for another server */
 	lookups_free(app->lookups);
 	host_free(app->host);

@@ -14,6 +14,7 @@
 
 struct descriptor;
 struct host;
+struct upkeep;
 
 struct connect {
 	const struct config *config;
@@ -31,6 +32,7 @@ struct connect {
 	const struct static_files *files;
 	const struct str *audiences; /* base URL and allowed base URLs */
 	size_t audience_count;
+	struct upkeep *upkeep; /* of retention_start(): set before the first request, gone after the last */
 };
 
 /* auth.c: authenticators (server.h). room is the struct connect. */
@@ -57,6 +59,7 @@ void page_license_json(struct request *req, void *connect);
 void api_license(struct request *req, void *connect);
 void api_feedback(struct request *req, void *connect);
 
-/* lifecycle.c: erases tenants uninstalled longer than the retention time; runs itself again. */
-void retention_start(struct connect *c);
+/* upkeep.c: erases tenants uninstalled longer than the retention time, looks a licence up soon after an install; runs
+ * itself again. Start before the listeners; stop after them and before the store. */
+enum err retention_start(struct connect *c);
 void retention_stop(struct connect *c);

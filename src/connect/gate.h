@@ -1,0 +1,17 @@
+/* gate.h - what the licence lets a verified request do: shared by pages, API and forward authentication. */
+#pragma once
+#include "connect/connect.h"
+
+/* The licence decision for this request. Where nothing is known yet and `again` is given, the request waits for the
+ * look-up and `again` runs instead: false, the caller returns at once. Without `again` what is known now is taken. */
+bool gate_decide(struct connect *c, struct request *req, const struct tenant *tenant, const struct request_signal *sig,
+                 handler_fn *again, struct license_decision *ret);
+
+/* The ruling of one feature; takes a seat where the feature has seats and everything else allows. Counted. */
+struct ruling gate_rule(struct connect *c, const struct feature *f, const struct tenant *tenant,
+                        const struct license_decision *d, struct str account_id);
+/* The account of a verified request shows itself. */
+void gate_user_seen(struct connect *c, const struct request *req);
+
+/* Read-only means: look, do not change. */
+bool gate_method_reads(struct str method);

@@ -1,0 +1,31 @@
+/* request_write.h - a request that waits for one store write: install, status change, webhook, feedback.
+ *
+ * The request gives up its worker, the write runs on the store's writer thread, and the answer is made by the worker
+ * again, after the commit: what is acknowledged is durable. The struct is embedded first in the handler's own heap
+ * struct and owns itself from request_write_start() on. */
+#pragma once
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "http/request.h"
+#include "store/store.h"
+
+struct request_write {
+	/* Writer thread, inside the transaction; may run again from the start, with the arena empty. */
+	enum err (*run)(struct request_write *, struct store_tx *);
+	/* Writer thread, after the commit and in commit order; may be NULL. */
+	enum err (*committed)(struct request_write *);
+	/* Worker; only when all went well. NULL: 204. */
+	void (*answer)(struct request_write *, struct request *);
+	/* Releases and frees the whole struct; any thread. */
+	void (*free)(struct request_write *);
+	struct arena arena; /* for run: lives until free */
+
+	struct store_job job;
+	struct request *req;
+	enum err err;
+	atomic_int turn; /* which of job and request came first; the second one frees */
+};
+
+/* From a handler, as its last act. Every outcome ends in one answer and one call of w->free. */
+void request_write_start(struct request_write *w, struct request *req, struct store *store);

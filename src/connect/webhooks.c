@@ -1,0 +1,160 @@
+/* webhooks.c - POST /webhooks/NAME: what the host tells us between page loads.
+ *
+ * Duplicates are dropped durably by the identifier that stays the same over the host's retries: identifier and effect
+ * are one transaction, so a webhook is neither lost nor done twice. user_created and user_deleted keep the list of
+ * accounts; every other webhook is acknowledged, so that a vendor's descriptor may name more than this server uses.
+ * Rule: "Webhooks from Jira" of the Connect protocol. */
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "connect/connect.h"
+#include "connect/json_body.h"
+#include "connect/request_write.h"
+#include "connect/token.h"
+#include "connect/webhook_body.h"
+#include "events/journal.h"
+
+struct webhook {
+	struct request_write write;
+	struct connect *c;
+	enum webhook_effect effect;
+	char *client_key, *identifier, *account_id; /* identifier "": not sent */
+	int64_t at;
+};
+
+static enum err journal_user(struct webhook *h, struct store_tx *tx)
+{
+	/* A host that sends no identifier cannot be told apart from itself: then every call is an event of its own. */
+	const char *once = h->identifier;
+	if (!*once)
+		once = arena_printf(&h->write.arena, "%s %lld", h->account_id, (long long)h->at);
+	if (!once)
+		return ERR_NOMEM;
+	const struct event_field fields[] = {EF_Z("account_id", h->account_id)};
+	const struct event e = {.type = h->effect == WEBHOOK_USER_ADDED ? "user.added" : "user.removed",
+	                        .tenant = str_of(h->client_key),
+	                        .source = "webhook",
+	                        .at = h->at,
+	                        .once = str_of(once),
+	                        .fields = fields,
+	                        .field_count = 1};
+	return journal_add(tx, &e);
+}
+
+/* One that is there already may hold a seat: it stays as it is. */
+static enum err add_user(struct webhook *h, struct store_tx *tx)
+{
+	struct user_row user;
+	enum err err = store_user_get(tx, str_of(h->client_key), str_of(h->account_id), &h->write.arena, &user);
+	if (err != ERR_NOT_FOUND)
+		return err;
+	user = (struct user_row){
+	    .client_key = h->client_key, .account_id = h->account_id, .first_seen = h->at, .last_seen = h->at};
+	return store_user_put(tx, &user);
+}
+
+static enum err apply(struct webhook *h, struct store_tx *tx)
+{
+	enum err err = OK;
+	switch (h->effect) {
+	case WEBHOOK_USER_ADDED:
+		err = add_user(h, tx);
+		break;
+	case WEBHOOK_USER_REMOVED:
+		err = store_user_delete(tx, str_of(h->client_key), str_of(h->account_id));
+		break;
+	case WEBHOOK_NOTHING:
+	default:
+		return OK;
+	}
+	if (err != OK && err != ERR_NOT_FOUND)
+		return err;
+	return journal_user(h, tx);
+}
+
+static enum err webhook_run(struct request_write *w, struct store_tx *tx)
+{
+	struct webhook *h = (struct webhook *)w;
+	if (*h->identifier) {
+		enum err err = store_webhook_seen(tx, str_of(h->client_key), str_of(h->identifier), h->at);
+		if (err == ERR_CONFLICT)
+			return OK;
+		if (err != OK)
+			return err;
+	}
+	return apply(h, tx);
+}
+
+static void webhook_free(struct request_write *w)
+{
+	struct webhook *h = (struct webhook *)w;
+	free(h->client_key);
+	free(h->identifier);
+	free(h->account_id);
+	arena_release(&w->arena);
+	free(h);
+}
+
+static void store_webhook(struct request *req, struct connect *c, enum webhook_effect effect, struct str identifier,
+                          struct str account_id)
+{
+	struct webhook *h = calloc(1, sizeof(*h));
+	if (!h) {
+		reply_err(req, ERR_NOMEM);
+		return;
+	}
+	h->c = c;
+	h->effect = effect;
+	h->at = clock_wall_ms(c->clock);
+	h->client_key = str_dup(req->claims->iss);
+	h->identifier = str_dup(identifier);
+	h->account_id = str_dup(account_id);
+	h->write.run = webhook_run;
+	h->write.free = webhook_free;
+	if (!h->client_key || !h->identifier || !h->account_id) {
+		webhook_free(&h->write);
+		reply_err(req, ERR_NOMEM);
+		return;
+	}
+	/* Before the row goes: the seat's own write is queued ahead of this one. */
+	if (effect == WEBHOOK_USER_REMOVED)
+		(void)seat_free(c->lookups, req->tenant, account_id);
+	request_write_start(&h->write, req, c->store);
+}
+
+static void refuse(struct request *req, const char *code, const char *detail)
+{
+	req->code = code;
+	reply_problem(req, 400, code, detail, NULL, 0);
+}
+
+void webhook_receive(struct request *req, void *connect)
+{
+	struct connect *c = connect;
+	if (!json_body_required(req))
+		return;
+	struct str identifier = request_header(req, "X-Atlassian-Webhook-Identifier");
+	if (identifier.len > WEBHOOK_IDENTIFIER_MAX || request_header_count(req, "X-Atlassian-Webhook-Identifier") > 1) {
+		refuse(req, "bad_identifier", "X-Atlassian-Webhook-Identifier is too long or sent twice.");
+		return;
+	}
+	__cleanup_json json_t *body = NULL;
+	enum err err = json_read_object(req->body, &body);
+	if (err == ERR_NOMEM) {
+		reply_err(req, err);
+		return;
+	}
+	if (err != OK) {
+		refuse(req, "not_an_object", "The body is not one JSON object.");
+		return;
+	}
+	struct str account_id = STR("");
+	enum webhook_effect effect = webhook_effect_of(req->params.part[0], body, &account_id);
+	log_event(LOG_DEBUG, "webhook", LF_STR("tenant", req->claims->iss), LF_STR("name", req->params.part[0]));
+	if (effect == WEBHOOK_NOTHING && identifier.len == 0)
+		reply_empty(req, 204);
+	else
+		store_webhook(req, c, effect, identifier, account_id);
+}
