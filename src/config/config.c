@@ -4,16 +4,14 @@
  * settings must satisfy together is looked at only when each alone is right. */
 #include "config/config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/secret.h"
+#include "base/file.h"
 #include "config/settings.h"
 
 struct load {
@@ -124,32 +122,14 @@ static void find_unknown(struct load *l)
 	}
 }
 
-static void cleanup_fd(const int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
-
 /* The content of a secret's file, without one newline at its end. */
 static enum err read_secret_file(struct load *l, const char *name, const char *path, struct buf *out)
 {
-	__cleanup(cleanup_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		tell(l, name, "names a file that cannot be opened: %s", strerror(errno));
-		return ERR_INVALID;
-	}
-	char chunk[4096];
-	ssize_t got;
-	do {
-		got = read(fd, chunk, sizeof(chunk));
-		if (got > 0)
-			buf_add(out, chunk, (size_t)got);
-	} while ((got > 0 && out->err == OK) || (got < 0 && errno == EINTR));
-	wipe(chunk, sizeof(chunk));
-	if (out->err == ERR_NOMEM)
-		return ERR_NOMEM;
-	if (got < 0 || out->err != OK) {
-		tell(l, name, got < 0 ? "names a file that cannot be read" : "names a file that is too long");
+	enum err err = file_read(path, out);
+	if (err == ERR_NOMEM)
+		return err;
+	if (err != OK) {
+		tell(l, name, "names a file that cannot be read: %s", err_text(err));
 		return ERR_INVALID;
 	}
 	if (str_ends(buf_text(out), STR("\n")))

@@ -4,6 +4,7 @@
 #include "config/settings.h"
 
 #include <assert.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,11 +100,17 @@ static void free_list(char **list)
 	free(list);
 }
 
-static size_t pieces(struct str text)
+/* Empty text is an empty list, not a list of one empty piece. */
+static struct str list_of(struct str text)
+{
+	return text.len ? text : (struct str){NULL, 0};
+}
+
+static size_t pieces(struct str list)
 {
 	size_t n = 0;
 	struct str piece;
-	while (text.len && str_split(&text, ',', &piece))
+	while (str_split(&list, ',', &piece))
 		n++;
 	return n;
 }
@@ -118,11 +125,12 @@ static void number_problem(struct problem *p, size_t number)
 static enum err parse_list(struct str text, enum err (*parse)(struct str, char **, struct problem *), char ***field,
                            struct problem *p)
 {
-	char **list = calloc(pieces(text) + 1, sizeof(char *));
+	struct str rest = list_of(text);
+	char **list = calloc(pieces(rest) + 1, sizeof(char *));
 	if (!list)
 		return ERR_NOMEM;
 	struct str piece;
-	for (size_t i = 0; text.len && str_split(&text, ',', &piece); i++) {
+	for (size_t i = 0; str_split(&rest, ',', &piece); i++) {
 		enum err err = parse(str_trim(piece), &list[i], p);
 		if (err == ERR_INVALID)
 			number_problem(p, i + 1);
@@ -137,12 +145,13 @@ static enum err parse_list(struct str text, enum err (*parse)(struct str, char *
 
 static enum err parse_cidrs(struct str text, struct cidrs *field, struct problem *p)
 {
-	size_t count = pieces(text);
+	struct str rest = list_of(text);
+	size_t count = pieces(rest);
 	__cleanup_free struct cidr *at = calloc(count + 1, sizeof(*at));
 	if (!at)
 		return ERR_NOMEM;
 	struct str piece;
-	for (size_t i = 0; text.len && str_split(&text, ',', &piece); i++)
+	for (size_t i = 0; str_split(&rest, ',', &piece); i++)
 		if (!cidr_parse(str_trim(piece), &at[i]))
 			return wrong(p, "entry %zu is not an address or a range such as 10.0.0.0/8 or fd00::/8", i + 1);
 	*field = (struct cidrs){TAKE(at), count};

@@ -12,8 +12,8 @@
 #include "base/str.h"
 #include "http/route.h"
 
-struct claims;  /* connect/token.h: made by the verifier alone */
-struct tenant;  /* license/tenants.h */
+struct claims; /* connect/token.h: made by the verifier alone */
+struct tenant; /* license/tenants.h */
 struct http_server;
 struct log_field;
 
@@ -29,7 +29,7 @@ struct request {
 	struct str query;       /* raw, without '?'; ptr NULL when there is no '?' */
 	struct str body;        /* complete when the handler runs */
 	char id[REQUEST_ID_LEN + 1];
-	uint8_t peer[16];       /* the TCP peer, IPv4 mapped */
+	uint8_t peer[16]; /* the TCP peer, IPv4 mapped */
 	const struct route *route;
 	struct route_params params;
 	int64_t started_mono_us;
@@ -41,10 +41,12 @@ struct request {
 	/* For the access log (debug) and metrics: precise code of a refusal, set by whoever refuses. A literal. */
 	const char *code;
 
-	void *state;                                /* of the handler or authenticator that waits */
-	void (*on_end)(struct request *, void *arg); /* runs once, after the answer or when the client is gone */
+	void *state; /* of the handler or authenticator that waits */
+	/* Runs once, after the answer or when the client is gone, on the worker. On the job's thread where the server
+	 * stopped without the job: when it wakes the request. Headers and body are gone. */
+	void (*on_end)(struct request *, void *arg);
 	void *on_end_arg;
-	struct http_conn *conn; /* of http/server.c */
+	struct http_conn *conn; /* the server's */
 };
 
 /* First header of that name (ASCII case-insensitive); ptr NULL if absent. */
@@ -54,8 +56,10 @@ size_t request_header_count(const struct request *req, const char *name);
 
 /* Decodes name and value ('+' and %XX) of each query parameter; calls fn until it returns false. Pieces are in the
  * request's arena. False if out of memory. Malformed %zz stays literal. */
-bool query_each(struct arena *arena, struct str query, bool (*fn)(void *arg, struct str name, struct str value), void *arg);
-/* Value of the only parameter of that decoded name. count tells how many there were; value is the first. */
+bool query_each(struct arena *arena, struct str query, bool (*fn)(void *arg, struct str name, struct str value),
+                void *arg);
+/* Value of the only parameter of that decoded name. count tells how many there were (SIZE_MAX: out of memory, which is
+ * not "one" either); value is the first. */
 struct str query_get(struct arena *arena, struct str query, const char *name, size_t *ret_count);
 
 /* Waiting without a thread: call request_wait(req, fn), then hand the request to the job. When the job has stored
@@ -63,7 +67,6 @@ struct str query_get(struct arena *arena, struct str query, const char *name, si
  * worker and must reply or wait again. The job has its own deadline: a waiting request has none. */
 void request_wait(struct request *req, handler_fn *then);
 void request_wake(struct request *req);
-/* An authenticator calls this when the request may go on to its route's handler. */
+/* An authenticator calls this when the request may go on to its route's handler, which runs before it returns. There
+ * is one on_end: the authenticator owns it. */
 void request_authorized(struct request *req);
-/* Runs the route's authenticator (server.h) or its handler: for on_end chaining there is only one slot, so the
- * authenticator owns it. */

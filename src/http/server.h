@@ -22,11 +22,11 @@ struct authenticator {
 };
 
 struct http_options {
-	const char *name;       /* "public", "admin", "sim": in logs and metrics */
-	const char *listen;     /* host:port; port 0 lets the system choose */
-	const char *base_path;  /* "" or "/path": answered with and without it */
+	const char *name;                       /* "public", "admin", "sim": in logs and metrics */
+	const char *listen;                     /* host:port; port 0 lets the system choose */
+	const char *base_path;                  /* "" or "/path": answered with and without it */
 	const char *tls_cert_pem, *tls_key_pem; /* contents; NULL: plain */
-	unsigned threads;       /* at least 1 */
+	unsigned threads;                       /* at least 1 */
 	unsigned connections_max;
 	int64_t request_timeout_ms, idle_timeout_ms;
 	size_t max_body;
