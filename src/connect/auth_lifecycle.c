@@ -1,20 +1,13 @@
-/* Authenticator of signed callbacks: RS256 with the key of an install-key host. Where the key must be fetched first the
- * request waits: the job's answer (client thread) and the request's own going to sleep (worker) may come in either
- * order, so both leave a mark in one atomic and whoever comes second acts. The state outlives whichever of them ends
- * first. Source: reference/connect.md "Who signs what". */
-#include <stdatomic.h>
-#include <stdlib.h>
-
+/* Authenticator of signed callbacks: RS256 with the key of an install-key host. A key that is kept is used at once;
+ * else the request waits for the fetch, which has its own deadline. Everything is in the request's arena, which lives
+ * until the request was woken. Source: reference/connect.md "Who signs what". */
 #include "connect/auth_internal.h"
 
-enum { WAITING = 1, /* the request sleeps */ ANSWERED = 2, /* the job is done */ LEFT = 4 /* the request went on */ };
-
 struct key_wait {
-	atomic_uint marks;
 	struct request *req;
 	enum key_status status;
 	const struct rsa_key *key;
-	struct token_unverified *token; /* in the request's arena */
+	struct token_unverified token;
 };
 
 static enum token_code key_code(enum key_status status)
@@ -43,11 +36,10 @@ static struct attempt attempt_of(struct request *req, struct connect *c, const s
 	                        .token = t};
 }
 
-static void judge(struct request *req, struct connect *c, const struct token_unverified *t, enum key_status status,
-                  const struct rsa_key *key)
+static void judge(struct request *req, struct connect *c, const struct key_wait *w)
 {
-	struct attempt at = attempt_of(req, c, t);
-	enum token_code code = key_code(status);
+	struct attempt at = attempt_of(req, c, &w->token);
+	enum token_code code = key_code(w->status);
 	struct token_rules rules = auth_rules(c);
 	rules.audience_required = true;
 	char qsh[QSH_LEN];
@@ -55,7 +47,7 @@ static void judge(struct request *req, struct connect *c, const struct token_unv
 		rules.qsh_expected = qsh;
 		at.qsh_compared = true;
 		bool computed = qsh_compute(&req->arena, req->method_name, req->target, auth_base_path(c), qsh);
-		code = computed ? token_verify_rs256(t, key, &rules, &req->claims) : TOKEN_NO_MEMORY;
+		code = computed ? token_verify_rs256(&w->token, w->key, &rules, &req->claims) : TOKEN_NO_MEMORY;
 	}
 	if (code == TOKEN_OK) {
 		request_authorized(req);
@@ -65,55 +57,33 @@ static void judge(struct request *req, struct connect *c, const struct token_unv
 	auth_refuse(req, code);
 }
 
-/* Worker: the request goes on, after the job's answer or because the server stops. */
+/* Worker. */
 static void key_came(struct request *req, void *connect)
 {
-	struct key_wait *w = req->state;
+	const struct key_wait *w = req->state;
 	req->state = NULL;
-	const struct token_unverified *t = w->token;
-	enum key_status status = KEY_UNAVAILABLE;
-	const struct rsa_key *key = NULL;
-	if (atomic_fetch_or(&w->marks, LEFT) & ANSWERED) {
-		status = w->status;
-		key = w->key;
-		free(w);
-	}
-	judge(req, connect, t, status, key);
+	judge(req, connect, w);
 }
 
-/* Client thread. Nothing of the request may be touched once it was woken or has left. */
+/* Client thread: nothing of the request may be touched once it was woken. */
 static void key_answer(void *arg, enum key_status status, const struct rsa_key *key)
 {
 	struct key_wait *w = arg;
-	struct request *req = w->req;
 	w->status = status;
 	w->key = key;
-	unsigned before = atomic_fetch_or(&w->marks, ANSWERED);
-	if (before & LEFT)
-		free(w);
-	else if (before & WAITING)
-		request_wake(req);
+	request_wake(w->req);
 }
 
-static void fetch_key(struct request *req, struct connect *c, struct token_unverified *t)
+static void with_key(struct request *req, struct connect *c, struct key_wait *w)
 {
-	struct key_wait *w = calloc(1, sizeof(*w));
-	if (!w) {
-		auth_refuse(req, TOKEN_NO_MEMORY);
-		return;
-	}
-	w->req = req;
-	w->token = t;
-	if (install_keys_get(c->keys, t->kid, &w->status, &w->key, key_answer, w)) {
-		enum key_status status = w->status;
-		const struct rsa_key *key = w->key;
-		free(w);
-		judge(req, c, t, status, key);
+	struct str kid = w->token.kid;
+	if (install_keys_get(c->keys, kid, &w->status, &w->key, NULL, NULL)) {
+		judge(req, c, w);
 		return;
 	}
 	req->state = w;
 	request_wait(req, key_came);
-	if (atomic_fetch_or(&w->marks, WAITING) & ANSWERED)
+	if (install_keys_get(c->keys, kid, &w->status, &w->key, key_answer, w))
 		request_wake(req);
 }
 
@@ -123,17 +93,20 @@ void auth_lifecycle(struct request *req, void *connect)
 	struct str token;
 	if (!auth_find_token(req, c, &token))
 		return;
-	struct token_unverified *t = arena_alloc(&req->arena, sizeof(*t));
-	enum token_code code = TOKEN_NO_MEMORY;
+	struct key_wait *w = arena_alloc(&req->arena, sizeof(*w));
 	struct attempt at = attempt_of(req, c, NULL);
-	if (t) {
-		at.token = t;
-		code = token_parse(&req->arena, token, TOKEN_RS256, t);
-		if (!qsh_target_utf8(req->target))
-			code = TOKEN_NOT_UTF8;
+	enum token_code code = TOKEN_NO_MEMORY;
+	if (w) {
+		w->req = req;
+		w->status = KEY_UNAVAILABLE;
+		w->key = NULL;
+		at.token = &w->token;
+		code = token_parse(&req->arena, token, TOKEN_RS256, &w->token);
 	}
+	if (code == TOKEN_OK && !qsh_target_utf8(req->target))
+		code = TOKEN_NOT_UTF8;
 	if (code == TOKEN_OK) {
-		fetch_key(req, c, t);
+		with_key(req, c, w);
 		return;
 	}
 	auth_record(&at, code);
