@@ -1,13 +1,16 @@
 /* static_files.h - the static folder, read into memory once at start.
  *
  * Pages and assets are served from memory: no disk is touched for a request. Text is compressed once, here. In .html
- * files `{{base}}` becomes the base path and `{{asset:NAME}}` the asset's path with its content hash. */
+ * files `{{base}}` becomes the base path and `{{asset:NAME}}` the path of the file NAME below assets/ with its content
+ * hash; other braces are left alone. Names that start with a dot are skipped. Problems: a link that leaves the folder,
+ * a file over 8 MiB, 64 MiB together, an asset that is not there. Immutable after loading. */
 #pragma once
 #include "base/err.h"
 #include "http/reply.h"
 
 struct static_files;
-enum err static_files_load(const char *dir, const char *base_path, struct problem *ret_problem, struct static_files **ret);
+enum err static_files_load(const char *dir, const char *base_path, struct problem *ret_problem,
+                           struct static_files **ret);
 void static_files_free(struct static_files *s);
 
 /* app/NAME.html -> bytes; ptr NULL if there is none. */

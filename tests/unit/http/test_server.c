@@ -348,6 +348,7 @@ static void connections_over_the_limit_are_closed(void **state)
 	for (int i = 0; i < 4; i++)
 		fds[i] = raw_connect(t->address);
 	assert_true(raw_ended(fds[3]));
+	test_server_until_open(t, 3);
 	close(fds[0]);
 	test_server_until_open(t, 2);
 	struct raw_answer a;
