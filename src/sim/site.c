@@ -120,6 +120,13 @@ bool site_license_valid(const struct site_license *l)
 	return l->state == SITE_LICENSE_EVALUATION || l->state == SITE_LICENSE_ACTIVE || l->state == SITE_LICENSE_CANCELLED;
 }
 
+const char *site_license_capability_set(const struct site_license *l)
+{
+	if (!strcmp(l->edition, "standard"))
+		return "capabilityStandard";
+	return !strcmp(l->edition, "advanced") ? "capabilityAdvanced" : NULL;
+}
+
 bool site_name_ok(struct str name)
 {
 	if (name.len == 0 || name.len > SITE_NAME_MAX || name.ptr[0] == '-')

@@ -38,7 +38,8 @@ struct site_license {
 };
 /* When a licence of that state ends unless said otherwise. */
 int64_t site_license_default_end(enum site_license_state s, int64_t now_ms);
-bool site_license_valid(const struct site_license *l); /* the host says: licensed */
+bool site_license_valid(const struct site_license *l);                 /* the host says: licensed */
+const char *site_license_capability_set(const struct site_license *l); /* NULL: the app has no editions */
 
 struct site_identity {
 	char client_key[UUID_TEXT_LEN + 1], secret[SITE_SECRET_LEN + 1];

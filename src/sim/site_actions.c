@@ -27,10 +27,8 @@ static void entitlement_write(const struct site *s, struct jsonw *w)
 	snprintf(number, sizeof(number), "E-%.8s", s->now.client_key);
 	jw_kz(w, "entitlementId", s->now.client_key);
 	jw_kz(w, "entitlementNumber", number);
-	if (!strcmp(s->license.edition, "standard"))
-		jw_kz(w, "capabilitySet", "capabilityStandard");
-	if (!strcmp(s->license.edition, "advanced"))
-		jw_kz(w, "capabilitySet", "capabilityAdvanced");
+	if (site_license_capability_set(&s->license))
+		jw_kz(w, "capabilitySet", site_license_capability_set(&s->license));
 }
 
 static void body_write(struct sim *sim, const struct site *s, struct step *step)

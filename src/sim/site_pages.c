@@ -96,10 +96,8 @@ static bool page_url(struct sim *s, const struct site *site, struct request *req
 	add_param(out, "cp", str_of(context_path));
 	add_param(out, "lic", str_of(lic_of(&site->license)));
 	add_param(out, "cv", STR("1001.0.0"));
-	if (!strcmp(site->license.edition, "standard"))
-		add_param(out, "capSet", STR("capabilityStandard"));
-	if (!strcmp(site->license.edition, "advanced"))
-		add_param(out, "capSet", STR("capabilityAdvanced"));
+	if (site_license_capability_set(&site->license))
+		add_param(out, "capSet", str_of(site_license_capability_set(&site->license)));
 	return true;
 }
 

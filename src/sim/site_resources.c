@@ -199,6 +199,13 @@ static void enter(struct request *req, struct sim *s, resource_fn *answer)
 
 /* ---- the licence ---- */
 
+static void capability_write(const struct site_license *l, struct jsonw *w)
+{
+	const char *set = site_license_capability_set(l);
+	if (set)
+		jw_kz(w, "capabilitySet", set);
+}
+
 static int latest_write(struct sim *s, const struct site *site, struct request *req, struct jsonw *w)
 {
 	(void)req;
@@ -219,8 +226,7 @@ static int latest_write(struct sim *s, const struct site *site, struct request *
 		jw_kz(w, "organizationName", site->name);
 		jw_kz(w, "contactEmail", "billing@example.test");
 		jw_kbool(w, "enterprise", false);
-		if (l->edition[0])
-			jw_kz(w, "edition", l->edition);
+		capability_write(l, w);
 		if (l->state == SITE_LICENSE_CANCELLED) {
 			jw_kbool(w, "cancelled", true);
 			jw_kz(w, "status", "cancelled");
@@ -244,10 +250,7 @@ static void addon_license_write(const struct site *site, struct jsonw *w)
 	jw_kz(w, "supportEntitlementNumber", sen);
 	jw_kz(w, "entitlementId", site->now.client_key);
 	jw_kz(w, "entitlementNumber", number);
-	if (!strcmp(l->edition, "standard"))
-		jw_kz(w, "capabilitySet", "capabilityStandard");
-	if (!strcmp(l->edition, "advanced"))
-		jw_kz(w, "capabilitySet", "capabilityAdvanced");
+	capability_write(l, w);
 	if (l->state == SITE_LICENSE_CANCELLED)
 		jw_kbool(w, "cancelled", true);
 	jw_end_obj(w);

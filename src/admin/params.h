@@ -1,0 +1,25 @@
+/* params.h - what an admin request asks for: filters, paging, form of the answer, the tenant in the path. */
+#pragma once
+#include "base/buf.h"
+#include "http/request.h"
+
+enum { LIST_LIMIT_DEFAULT = 50, LIST_LIMIT_MAX = 500 };
+
+struct list_params {
+	struct str query, state, cursor, type, tenant; /* empty: not given */
+	size_t limit;
+	int64_t after;
+	bool csv; /* Accept: text/csv; then all rows are wanted */
+};
+/* False: answered 400. */
+bool list_params_read(struct request *req, struct list_params *ret);
+/* 1 to LIST_LIMIT_MAX. */
+bool limit_parse(struct str text, size_t *ret);
+
+/* A path segment decoded. False: a malformed escape, or out of memory. */
+bool segment_decode(struct arena *a, struct str raw, struct str *ret);
+
+/* Cursors are opaque to clients: where the list goes on. */
+void cursor_write(struct buf *out, struct str last);
+/* False: not a cursor of ours. An empty text gives an empty key: from the start. */
+bool cursor_read(struct arena *a, struct str text, struct str *ret_last);

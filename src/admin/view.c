@@ -1,0 +1,189 @@
+/* view.c - tenants as JSON and CSV.
+ *
+ * Members that do not apply are null, so that every row has the same shape. Lists come from memory alone; one tenant's
+ * full view also reads its row and its aliases. */
+#include "admin/view.h"
+
+#include "admin/params.h"
+#include "base/cleanup.h"
+
+enum { VIEW_ARENA_MAX = 4 * 1024 * 1024, CURSOR_MAX = 4096 };
+
+static void decision_members(struct jsonw *w, const struct license_decision *d)
+{
+	jw_kz(w, "state", license_state_name(d->state));
+	jw_kz(w, "reason", d->reason);
+	jw_kz(w, "source", license_source_name(d->source));
+	jw_kint(w, "age", d->age_s);
+	jw_kbool(w, "stale", d->stale);
+	jw_kbool(w, "evaluation", d->evaluation);
+	jw_kz(w, "edition", edition_name(d->edition));
+	jw_ktime(w, "expires_at", d->expires_at);
+}
+
+static void tenant_members(struct jsonw *w, const struct tenant *t)
+{
+	jw_kstr(w, "client_key", t->client_key);
+	jw_kstr(w, "base_url", t->base_url);
+	jw_kstr(w, "product_type", t->product_type);
+	jw_kz(w, "status", tenant_status_name(t->status));
+	jw_ktime(w, "first_installed_at", t->first_installed_at);
+	jw_ktime(w, "installed_at", t->installed_at);
+	jw_ktime(w, "updated_at", t->updated_at);
+	jw_ktime(w, "last_seen_at", tenant_last_seen(t));
+}
+
+void tenants_view(struct jsonw *w, struct lookups *l, const struct tenant_page *page)
+{
+	jw_obj(w);
+	jw_key(w, "tenants");
+	jw_arr(w);
+	for (size_t i = 0; i < page->count; i++) {
+		struct license_decision d = lookups_state(l, page->at[i]);
+		jw_obj(w);
+		tenant_members(w, page->at[i]);
+		jw_key(w, "license");
+		jw_obj(w);
+		decision_members(w, &d);
+		jw_end_obj(w);
+		jw_end_obj(w);
+	}
+	jw_end_arr(w);
+	if (page->more) {
+		__cleanup_buf struct buf cursor = BUF_INIT(CURSOR_MAX);
+		cursor_write(&cursor, page->at[page->count - 1]->client_key);
+		jw_kstr(w, "next", buf_text(&cursor));
+	}
+	jw_end_obj(w);
+}
+
+void tenants_csv(struct buf *out, struct lookups *l, const struct tenant_page *page)
+{
+	struct csv c = csv(out);
+	csv_header(&c, "client_key,base_url,product_type,status,first_installed_at,installed_at,updated_at,last_seen_at,"
+	               "license_state,license_reason,license_source,license_stale,evaluation,edition,expires_at");
+	for (size_t i = 0; i < page->count; i++) {
+		const struct tenant *t = page->at[i];
+		struct license_decision d = lookups_state(l, t);
+		csv_str(&c, t->client_key);
+		csv_str(&c, t->base_url);
+		csv_str(&c, t->product_type);
+		csv_z(&c, tenant_status_name(t->status));
+		csv_time(&c, t->first_installed_at);
+		csv_time(&c, t->installed_at);
+		csv_time(&c, t->updated_at);
+		csv_time(&c, tenant_last_seen(t));
+		csv_z(&c, license_state_name(d.state));
+		csv_z(&c, d.reason);
+		csv_z(&c, license_source_name(d.source));
+		csv_bool(&c, d.stale);
+		csv_bool(&c, d.evaluation);
+		csv_z(&c, edition_name(d.edition));
+		csv_time(&c, d.expires_at);
+		csv_end_row(&c);
+	}
+}
+
+/* ---- one tenant ---- */
+
+struct stored {
+	struct str client_key;
+	struct arena *arena;
+	struct tenant_row row;
+	struct alias_row *aliases;
+	size_t alias_count;
+};
+
+static enum err stored_read(struct store_tx *tx, void *arg)
+{
+	struct stored *s = arg;
+	enum err err = store_tenant_get(tx, s->client_key, s->arena, &s->row);
+	return err != OK ? err : store_alias_list(tx, s->client_key, s->arena, &s->aliases, &s->alias_count);
+}
+
+static void stored_members(struct jsonw *w, const struct tenant_row *r)
+{
+	jw_kz(w, "display_url", r->display_url);
+	jw_kz(w, "description", r->description);
+	jw_kz(w, "oauth_client_id", r->oauth_client_id);
+	jw_kz(w, "sen", r->sen);
+	jw_kz(w, "entitlement_id", r->entitlement_id);
+	jw_kz(w, "entitlement_number", r->entitlement_number);
+	jw_kz(w, "capability_set", r->capability_set);
+	jw_kz(w, "installation_id", r->installation_id);
+	jw_kz(w, "imported_from", r->imported_from);
+	jw_ktime(w, "uninstalled_at", r->uninstalled_at);
+	jw_key(w, "install_body");
+	if (r->install_body)
+		jw_raw(w, str_of(r->install_body)); /* stored without the secret */
+	else
+		jw_null(w);
+}
+
+static void license_members(struct jsonw *w, const struct tenant *t, const struct license_view *v)
+{
+	decision_members(w, &v->decision);
+	jw_key(w, "seats");
+	jw_obj(w);
+	jw_kint(w, "limit", v->known.users_max);
+	jw_kint(w, "used", seats_used(t));
+	jw_end_obj(w);
+	jw_kz(w, "type", v->type);
+	jw_kz(w, "organisation", v->organisation);
+	jw_kz(w, "sen", v->sen);
+	jw_kz(w, "entitlement_id", v->entitlement_id);
+	jw_kz(w, "entitlement_number", v->entitlement_number);
+	jw_ktime(w, "since", v->since);
+	jw_ktime(w, "fetched_at", v->known.fetched_at);
+	jw_kz(w, "failure", v->failure);
+	jw_ktime(w, "failed_at", v->failed_at);
+	jw_kbool(w, "in_flight", v->in_flight);
+	jw_ktime(w, "secret_proved_at", v->secret_proved_at);
+	jw_key(w, "override");
+	if (v->known.override_until == 0) {
+		jw_null(w);
+		return;
+	}
+	jw_obj(w);
+	jw_kz(w, "state", license_state_name(v->known.override_state));
+	jw_ktime(w, "until", v->known.override_until);
+	jw_kz(w, "reason", v->override_reason);
+	jw_kz(w, "by", v->override_by);
+	jw_end_obj(w);
+}
+
+enum err tenant_view(struct jsonw *w, struct store *s, struct lookups *l, const struct tenant *tenant)
+{
+	__cleanup(arena_release) struct arena arena;
+	arena_init(&arena, VIEW_ARENA_MAX);
+	struct stored stored = {.client_key = tenant->client_key, .arena = &arena};
+	struct license_view license;
+	enum err err = store_read(s, stored_read, &stored);
+	if (err == OK)
+		err = lookups_view(l, tenant, &arena, &license);
+	if (err != OK)
+		return err;
+	jw_obj(w);
+	jw_key(w, "tenant");
+	jw_obj(w);
+	tenant_members(w, tenant);
+	stored_members(w, &stored.row);
+	jw_end_obj(w);
+	jw_key(w, "license");
+	jw_obj(w);
+	license_members(w, tenant, &license);
+	jw_end_obj(w);
+	jw_key(w, "aliases");
+	jw_arr(w);
+	for (size_t i = 0; i < stored.alias_count; i++) {
+		jw_obj(w);
+		jw_kz(w, "kind", stored.aliases[i].kind);
+		jw_kz(w, "value", stored.aliases[i].value);
+		jw_ktime(w, "first_seen", stored.aliases[i].first_seen);
+		jw_ktime(w, "last_seen", stored.aliases[i].last_seen);
+		jw_end_obj(w);
+	}
+	jw_end_arr(w);
+	jw_end_obj(w);
+	return OK;
+}
