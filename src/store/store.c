@@ -78,7 +78,7 @@ enum err store_open(const struct store_options *o, struct store **ret)
 	if (!s || !(s->place = str_dup(place)))
 		return ERR_NOMEM;
 	s->sql = sql;
-	s->target = (struct sql_target){s->place, o->read_only, o->busy_timeout_ms};
+	s->target = (struct sql_target){s->place, o->read_only || o->must_exist, o->busy_timeout_ms};
 	struct problem problem = {.text = ""};
 	enum err e = OK;
 	if (!o->read_only)

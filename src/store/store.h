@@ -23,6 +23,7 @@ struct store_options {
 	unsigned queue_max;      /* jobs waiting */
 	int64_t busy_timeout_ms; /* how long a locked database is waited for: ERR_BUSY after */
 	bool read_only;          /* commands that only look */
+	bool must_exist;         /* commands on what is there: a wrong path is an error, not a new database */
 };
 /* Opens, migrates. Logs what is wrong. */
 enum err store_open(const struct store_options *o, struct store **ret);
@@ -182,3 +183,17 @@ enum err store_sealed_list(struct store_tx *tx, struct str newest_key_id, const 
                            struct arena *a, struct sealed_row **ret, size_t *ret_count);
 /* Replaces if the value is still old; ERR_CONFLICT if it changed meanwhile. */
 enum err store_sealed_replace(struct store_tx *tx, const struct sealed_row *old, struct str sealed);
+
+/* ---- rekey ---- */
+struct keyring;
+struct rekey {
+	void (*progress)(void *arg, size_t resealed);              /* after each transaction */
+	void (*unopened)(void *arg, const struct sealed_row *row); /* a value that no key opens: left as it is */
+	void *arg;
+	/* results, also after an error */
+	size_t resealed, unopened_count;
+	size_t changed; /* sealed with an old key by a server at the same time, again and again: run it once more */
+};
+/* Seals everything with the newest key, in small transactions, so that it can run beside a server. Stopped half-way, a
+ * second run goes on. Waits on the store: for commands. */
+enum err store_rekey(struct store *s, const struct keyring *k, struct rekey *r);

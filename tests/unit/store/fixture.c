@@ -64,7 +64,9 @@ enum err loan_return(struct loan *l, enum err back)
 void fixture_init(struct fixture *f)
 {
 	memset(f, 0, sizeof(*f));
-	snprintf(f->folder, sizeof(f->folder), "/tmp/licgate-store-XXXXXX");
+	/* In memory where there is such a place: syncs cost nothing there. */
+	snprintf(f->folder, sizeof(f->folder), "%s/licgate-store-XXXXXX",
+	         access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	assert_non_null(mkdtemp(f->folder));
 	snprintf(f->file, sizeof(f->file), "%s/licgate.db", f->folder);
 	clock_manual_init(&f->clock, 1767225600000);

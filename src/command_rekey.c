@@ -1,0 +1,95 @@
+/* command_rekey.c - licgate rekey: seals every secret with the newest key of LICGATE_SECRET_KEYS.
+ *
+ * To change keys: put the new key first in the list, restart the server, run this, then take the old key out. The
+ * work is the store's (store/rekey.c); it runs beside a server and may be stopped and run again. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app.h"
+#include "base/cleanup.h"
+#include "base/secret.h"
+#include "commands.h"
+
+extern char **environ;
+
+enum { REKEY_BUSY_MS = 10000, REKEY_QUEUE_MAX = 4 };
+
+static const char help[] =
+    "usage: licgate rekey\n\nSeals every stored secret with the first key of LICGATE_SECRET_KEYS. A server may go on\n"
+    "meanwhile. To change keys: put the new key first in the list, restart the server, run licgate rekey, then take\n"
+    "the old key out of the list. Stopped half-way, a second run goes on.\n";
+
+static void show(void *arg, size_t resealed)
+{
+	(void)arg;
+	fprintf(stderr, "\rlicgate: re-sealed %zu", resealed);
+}
+
+static void tell_unopened(void *arg, const struct sealed_row *row)
+{
+	(void)arg;
+	fprintf(stderr, "licgate: %s.%s of %s: no key of LICGATE_SECRET_KEYS opens it: add the key it was sealed with\n",
+	        row->table, row->column, row->row_key);
+}
+
+static void close_store(struct store **s)
+{
+	store_close(*s);
+}
+
+static void free_keyring(struct keyring **k)
+{
+	keyring_free(*k);
+}
+
+static int rekey(struct store *s, const struct keyring *k)
+{
+	bool terminal = isatty(STDERR_FILENO);
+	struct rekey r = {.progress = terminal ? show : NULL, .unopened = tell_unopened};
+	enum err e = store_rekey(s, k, &r);
+	if (terminal && r.resealed)
+		fputc('\n', stderr);
+	struct str key = keyring_newest_id(k);
+	printf("re-sealed with key %.*s: %zu\n", STR_ARG(key), r.resealed);
+	if (e != OK)
+		fprintf(stderr, "licgate: stopped (%s): run licgate rekey again, it goes on\n", err_text(e));
+	else if (r.changed)
+		fprintf(stderr,
+		        "licgate: %zu are still sealed with an older key: restart the server with the new list, run it again\n",
+		        r.changed);
+	return e == OK && !r.changed && !r.unopened_count ? 0 : 1;
+}
+
+int command_rekey(int argc, char **argv)
+{
+	if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+		fputs(help, stdout);
+		return 0;
+	}
+	if (argc > 1) {
+		fprintf(stderr, "licgate: rekey takes no argument \"%s\": see licgate rekey --help\n", argv[1]);
+		return 2;
+	}
+	process_harden();
+	if (!crypto_init())
+		return 1;
+	__cleanup(config_free_p) struct config *config = NULL;
+	if (config_load(environ, print_problem, NULL, &config) != OK)
+		return 1;
+	__cleanup(free_keyring) struct keyring *keyring = NULL;
+	struct problem problem = {.place = "LICGATE_SECRET_KEYS", .text = "out of memory"};
+	if (keyring_parse(str_of(config->secret_keys), &problem, &keyring) != OK) {
+		print_problem(NULL, &problem);
+		return 1;
+	}
+	const struct store_options o = {.url = config->database,
+	                                .clock = &clock_system,
+	                                .queue_max = REKEY_QUEUE_MAX,
+	                                .busy_timeout_ms = REKEY_BUSY_MS,
+	                                .must_exist = true};
+	__cleanup(close_store) struct store *store = NULL;
+	if (store_open(&o, &store) != OK) /* it has said why */
+		return 1;
+	return rekey(store, keyring);
+}
