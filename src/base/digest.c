@@ -5,7 +5,6 @@
 #define OPENSSL_SUPPRESS_DEPRECATED /* SHA256_Init and its kin, for the reason above */
 #include <assert.h>
 #include <errno.h>
-#include <jansson.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -18,6 +17,7 @@
 #include <sys/resource.h>
 
 #include "base/algorithms.h"
+#include "base/json.h"
 #include "base/secret.h"
 
 struct algorithms algorithms;
@@ -33,7 +33,7 @@ bool crypto_init(void)
 {
 	if (ready)
 		return true;
-	json_object_seed(0);
+	json_init();
 	if (!algorithms.hmac)
 		algorithms.hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	if (!algorithms.aes_256_gcm)

@@ -1,21 +1,36 @@
 /* json.c - reading JSON from outside. See json.h.
  *
  * jansson refuses \u0000 in strings and names by itself (no JSON_ALLOW_NUL) and nests 2,048 levels at most. It reports
- * a failed allocation as "unknown", since only its syntax errors carry a code. */
+ * some failed allocations as syntax errors, which would turn "try again later" into "your fault": so it allocates
+ * through a function that remembers the failure for its thread. */
 #include "base/json.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+static _Thread_local bool out_of_memory;
+
+static void *allocate(size_t size)
+{
+	void *p = malloc(size);
+	out_of_memory = out_of_memory || !p;
+	return p;
+}
+
+void json_init(void)
+{
+	json_set_alloc_funcs(allocate, free);
+	json_object_seed(0);
+}
 
 enum err json_read_object(struct str text, json_t **ret)
 {
 	if (text.len == 0 || memchr(text.ptr, '\0', text.len))
 		return ERR_INVALID;
-	json_error_t error = {0};
-	json_t *root = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
-	if (!root) {
-		enum json_error_code code = json_error_code(&error);
-		return code == json_error_out_of_memory || code == json_error_unknown ? ERR_NOMEM : ERR_INVALID;
-	}
+	out_of_memory = false;
+	json_t *root = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, NULL);
+	if (!root)
+		return out_of_memory ? ERR_NOMEM : ERR_INVALID;
 	if (!json_is_object(root)) {
 		json_decref(root);
 		return ERR_INVALID;

@@ -10,6 +10,8 @@
 #include "base/err.h"
 #include "base/str.h"
 
+/* Seeds jansson's hash tables and sets its allocator; crypto_init() calls it, before threads start. */
+void json_init(void);
 /* Strict parse of one object. ERR_INVALID, ERR_NOMEM. */
 enum err json_read_object(struct str text, json_t **ret);
 

@@ -33,7 +33,7 @@ enum err unseal(const struct keyring *k, struct seal_place place, struct str sea
 /* Key id a value is sealed with, pointing into it; empty if malformed. */
 struct str sealed_key_id(struct str sealed);
 
-/* Fetches algorithms once and seeds jansson's hash tables. Before threads start and before anything below or above;
+/* Fetches algorithms once and calls json_init(). Before threads start and before anything below or above;
  * false if OpenSSL lacks an algorithm or memory is out (then it may be called again). */
 bool crypto_init(void);
 void sha256(const void *data, size_t len, uint8_t out[static 32]);
