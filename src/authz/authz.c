@@ -196,7 +196,7 @@ static void authorize(struct request *req, struct connect *c, enum proxy proxy)
 		reply_unauthorized(req);
 		return;
 	}
-	gate_user_seen(c, req);
+	user_seen(c->lookups, req->tenant, req->claims->account_id);
 	req->on_end = drop_tenant;
 	req->state = ask;
 	decide(req, c, waited);

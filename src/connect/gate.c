@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "base/metrics.h"
-#include "connect/token.h"
 #include "license/lookup.h"
 
 static void wake(void *req)
@@ -54,14 +53,6 @@ struct ruling gate_rule(struct connect *c, const struct feature *f, const struct
 		r = policy_rule(f, d, tenant->first_installed_at, seat_take(c->lookups, tenant, account_id));
 	count_verdict(&r, d);
 	return r;
-}
-
-void gate_user_seen(struct connect *c, const struct request *req)
-{
-	const struct str account = req->claims->account_id;
-	/* The host says `unknown` for an account it may not name: no account, and never to be kept. */
-	if (account.len > 0 && !str_eqz(account, "unknown"))
-		user_seen(c->lookups, req->tenant, account);
 }
 
 bool gate_method_reads(struct str method)

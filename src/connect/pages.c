@@ -103,7 +103,7 @@ void page_get(struct request *req, void *connect)
 		reply_problem(req, 404, "no_such_page", NULL, NULL, 0);
 		return;
 	}
-	gate_user_seen(c, req);
+	user_seen(c->lookups, req->tenant, req->claims->account_id);
 	if (str_eqz(name, "configure") || descriptor_is_admin_path(c->descriptor, req->local_path))
 		serve_admin_page(req, c);
 	else
@@ -136,12 +136,12 @@ static void license_waited(struct request *req, void *connect)
 
 void page_license_json(struct request *req, void *connect)
 {
-	gate_user_seen(connect, req);
-	serve_license(req, connect, license_waited);
+	struct connect *c = connect;
+	user_seen(c->lookups, req->tenant, req->claims->account_id);
+	serve_license(req, c, license_waited);
 }
 
 void api_license(struct request *req, void *connect)
 {
-	gate_user_seen(connect, req);
-	serve_license(req, connect, license_waited);
+	page_license_json(req, connect);
 }
