@@ -1,7 +1,4 @@
-/* request_write.c - see request_write.h.
- *
- * A stopping server may wake the request before the write is done. So the write and the request each take a turn
- * when they are through: the later one frees, and a write whose request is gone wakes nobody. */
+/* request_write.c - see request_write.h. The write wakes the request exactly once, on every path. */
 #include "connect/request_write.h"
 
 #include <stddef.h>
@@ -9,7 +6,6 @@
 #include "http/reply.h"
 
 enum { ARENA_MAX = 256 * 1024 };
-enum { TURN_NONE = 0, TURN_WRITTEN, TURN_LEFT };
 
 static struct request_write *write_of(struct store_job *job)
 {
@@ -24,51 +20,46 @@ static enum err run(struct store_job *job, struct store_tx *tx)
 	return w->run(w, tx);
 }
 
-static void written(struct request_write *w, enum err err)
-{
-	w->err = err;
-	struct request *req = w->req;
-	if (atomic_exchange(&w->turn, TURN_WRITTEN) == TURN_LEFT)
-		w->free(w);
-	else
-		request_wake(req);
-}
-
 static void done(struct store_job *job, enum err err)
 {
 	struct request_write *w = write_of(job);
-	if (err == OK && w->committed)
-		err = w->committed(w);
-	written(w, err);
+	w->err = err == OK && w->committed ? w->committed(w) : err;
+	request_wake(w->req); /* w may be gone from here */
 }
 
 static void finish(struct request *req, void *room)
 {
 	(void)room;
-	struct request_write *w = req->state;
-	req->state = NULL;
-	if (atomic_exchange(&w->turn, TURN_LEFT) == TURN_NONE) {
-		reply_err(req, ERR_STOPPING);
-		return;
-	}
+	struct request_write *w = req->on_end_arg;
 	if (w->err != OK)
 		reply_err(req, w->err);
 	else if (w->answer)
 		w->answer(w, req);
 	else
 		reply_empty(req, 204);
+}
+
+static void end(struct request *req, void *arg)
+{
+	struct request_write *w = arg;
+	void (*outer_end)(struct request *, void *) = w->outer_end;
+	void *outer_end_arg = w->outer_end_arg;
 	w->free(w);
+	if (outer_end)
+		outer_end(req, outer_end_arg);
 }
 
 void request_write_start(struct request_write *w, struct request *req, struct store *store)
 {
 	w->req = req;
 	w->job = (struct store_job){.run = run, .done = done};
-	atomic_init(&w->turn, TURN_NONE);
 	arena_init(&w->arena, ARENA_MAX);
-	req->state = w;
+	w->outer_end = req->on_end;
+	w->outer_end_arg = req->on_end_arg;
+	req->on_end = end;
+	req->on_end_arg = w;
 	request_wait(req, finish);
 	enum err err = store_submit(store, &w->job);
 	if (err != OK)
-		written(w, err);
+		done(&w->job, err);
 }

@@ -2,10 +2,9 @@
  *
  * The request gives up its worker, the write runs on the store's writer thread, and the answer is made by the worker
  * again, after the commit: what is acknowledged is durable. The struct is embedded first in the handler's own heap
- * struct and owns itself from request_write_start() on. */
+ * struct, which belongs to the request from request_write_start() on: it is freed when the request ends, also where
+ * a stopping server ends it without an answer. */
 #pragma once
-#include <stdatomic.h>
-
 #include "base/arena.h"
 #include "http/request.h"
 #include "store/store.h"
@@ -24,8 +23,9 @@ struct request_write {
 	struct store_job job;
 	struct request *req;
 	enum err err;
-	atomic_int turn; /* which of job and request came first; the second one frees */
+	void (*outer_end)(struct request *, void *arg); /* the authenticator's on_end */
+	void *outer_end_arg;
 };
 
-/* From a handler, as its last act. Every outcome ends in one answer and one call of w->free. */
+/* From a handler, as its last act. Every outcome ends in one call of w->free. */
 void request_write_start(struct request_write *w, struct request *req, struct store *store);
