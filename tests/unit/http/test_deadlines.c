@@ -60,7 +60,7 @@ static void a_trickled_request_is_cut(void **state)
 	                                     "GET /p HTTP/1.1\r\n",
 	                                     "GET /p HTTP/1.1\r\n" H "X-",
 	                                     "POST /p HTTP/1.1\r\n" H "Content-Length: 50\r\n\r\nbody",
-	                                     "POST /p HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n5\r\nhe"};
+	                                     "POST /p HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\nff\r\nhe"};
 	for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
 		int fd = raw_connect(t->address);
 		test_server_until_open(t, 1);
