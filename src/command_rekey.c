@@ -54,11 +54,10 @@ static int rekey(struct store *s, const struct keyring *k)
 	printf("re-sealed with key %.*s: %zu\n", STR_ARG(key), r.resealed);
 	if (e != OK)
 		fprintf(stderr, "licgate: stopped (%s): run licgate rekey again, it goes on\n", err_text(e));
-	else if (r.changed)
-		fprintf(stderr,
-		        "licgate: %zu are still sealed with an older key: restart the server with the new list, run it again\n",
-		        r.changed);
-	return e == OK && !r.changed && !r.unopened_count ? 0 : 1;
+	else if (!r.settled)
+		fputs("licgate: a server still seals with an older key: restart it with the new list, then run this again\n",
+		      stderr);
+	return e == OK && r.settled && !r.unopened_count ? 0 : 1;
 }
 
 int command_rekey(int argc, char **argv)

@@ -1,8 +1,9 @@
 /* rekey.c - seals every value anew that is not sealed with the newest key.
  *
  * Piece by piece: list some rows, open and seal them outside any transaction, put them back in one small transaction,
- * go on after the last. A row that a server changed meanwhile is left to it; a further pass looks whether it is fine. A
- * value that does not open (its key is not in the list any more) is told and passed by. Plain text is wiped at once. */
+ * go on after the last. A row that changed meanwhile is left alone. The walk is repeated until it finds nothing: a
+ * server that has not got the new key yet may have sealed something behind it. A value that does not open (its key is
+ * not in the list any more) is told and passed by. Plain text is wiped at once. */
 #include "base/cleanup.h"
 #include "base/secret.h"
 #include "store/store.h"
@@ -16,7 +17,8 @@ struct piece {
 	struct sealed_row *rows;
 	struct str *sealed; /* new value of each row; empty: none */
 	size_t count;
-	size_t resealed, changed;
+	size_t resealed;
+	bool tell; /* what does not open is told once, in the first pass */
 };
 
 static enum err list_piece(struct store_tx *tx, void *arg)
@@ -49,7 +51,7 @@ static enum err reseal_piece(struct piece *p, struct rekey *r)
 		return ERR_NOMEM;
 	for (size_t i = 0; i < p->count; i++) {
 		enum err e = reseal_row(p, &p->rows[i], &p->sealed[i]);
-		if (e == ERR_SEAL && r->unopened)
+		if (e == ERR_SEAL && p->tell && r->unopened)
 			r->unopened(r->arg, &p->rows[i]);
 		if (e == ERR_SEAL)
 			r->unopened_count++;
@@ -68,9 +70,7 @@ static enum err replace_piece(struct store_tx *tx, void *arg)
 		enum err e = store_sealed_replace(tx, &p->rows[i], p->sealed[i]);
 		if (e == OK)
 			p->resealed++;
-		else if (e == ERR_CONFLICT)
-			p->changed++;
-		else
+		else if (e != ERR_CONFLICT)
 			return e;
 	}
 	return OK;
@@ -87,26 +87,25 @@ static enum err rekey_piece(struct store *s, struct piece *p, struct rekey *r)
 	if (e != OK)
 		return e;
 	r->resealed += p->resealed;
-	r->changed += p->changed;
 	if (r->progress)
 		r->progress(r->arg, r->resealed);
 	return OK;
 }
 
 /* One walk over all that is sealed with older keys. The arenas take turns: the row to go on after lives in the last. */
-static enum err rekey_pass(struct store *s, struct piece pieces[static 2], struct rekey *r)
+static enum err rekey_pass(struct store *s, struct piece pieces[static 2], struct rekey *r, size_t *ret_found)
 {
 	const struct sealed_row *after = NULL;
 	enum err e = OK;
 	for (size_t turn = 0; e == OK; turn++) {
 		struct piece *p = &pieces[turn % 2];
 		arena_release(&p->arena);
-		arena_init(&p->arena, PIECE_MAX_BYTES);
 		p->after = after;
-		p->count = p->resealed = p->changed = 0;
+		p->count = p->resealed = 0;
 		e = rekey_piece(s, p, r);
 		if (e == OK && !p->count)
 			return OK;
+		*ret_found += p->count;
 		after = e == OK ? &p->rows[p->count - 1] : NULL;
 	}
 	return e;
@@ -119,15 +118,19 @@ enum err store_rekey(struct store *s, const struct keyring *k, struct rekey *r)
 		return ERR_NOMEM;
 	enum err e = OK;
 	r->resealed = 0;
-	for (int pass = 0; e == OK && pass < PASSES_MAX && (pass == 0 || r->changed); pass++) {
-		for (size_t i = 0; i < 2; i++) {
-			pieces[i].keyring = k;
-			arena_init(&pieces[i].arena, PIECE_MAX_BYTES);
-		}
-		r->changed = r->unopened_count = 0;
-		e = rekey_pass(s, pieces, r);
-		for (size_t i = 0; i < 2; i++)
-			arena_release(&pieces[i].arena);
+	r->settled = false;
+	for (size_t i = 0; i < 2; i++) {
+		pieces[i].keyring = k;
+		arena_init(&pieces[i].arena, PIECE_MAX_BYTES);
 	}
+	for (int pass = 0; e == OK && !r->settled && pass < PASSES_MAX; pass++) {
+		size_t found = 0;
+		r->unopened_count = 0;
+		pieces[0].tell = pieces[1].tell = pass == 0;
+		e = rekey_pass(s, pieces, r, &found);
+		r->settled = e == OK && found == r->unopened_count;
+	}
+	for (size_t i = 0; i < 2; i++)
+		arena_release(&pieces[i].arena);
 	return e;
 }

@@ -154,7 +154,8 @@ struct user_row {
 	int64_t first_seen, last_seen, seat_at; /* seat_at 0: none */
 };
 enum err store_user_put(struct store_tx *tx, const struct user_row *row);
-enum err store_user_get(struct store_tx *tx, struct str client_key, struct str account_id, struct arena *a, struct user_row *ret);
+enum err store_user_get(struct store_tx *tx, struct str client_key, struct str account_id, struct arena *a,
+                        struct user_row *ret);
 enum err store_user_delete(struct store_tx *tx, struct str client_key, struct str account_id); /* ERR_NOT_FOUND */
 enum err store_user_list(struct store_tx *tx, struct str client_key, struct arena *a, struct user_row **ret,
                          size_t *ret_count);
@@ -192,7 +193,7 @@ struct rekey {
 	void *arg;
 	/* results, also after an error */
 	size_t resealed, unopened_count;
-	size_t changed; /* sealed with an old key by a server at the same time, again and again: run it once more */
+	bool settled; /* the last look found nothing more: not so while a server seals with an older key */
 };
 /* Seals everything with the newest key, in small transactions, so that it can run beside a server. Stopped half-way, a
  * second run goes on. Waits on the store: for commands. */

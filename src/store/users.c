@@ -29,7 +29,7 @@ enum err store_user_get(struct store_tx *tx, struct str client_key, struct str a
                         struct user_row *ret)
 {
 	__cleanup(rows_close) struct rows r =
-		sql_query(tx, "SELECT " USER_COLUMNS " FROM users WHERE client_key = $1 AND account_id = $2", V_STR(client_key),
+	    sql_query(tx, "SELECT " USER_COLUMNS " FROM users WHERE client_key = $1 AND account_id = $2", V_STR(client_key),
 	              V_STR(account_id));
 	if (!rows_next(&r))
 		return r.err == OK ? ERR_NOT_FOUND : r.err;

@@ -1,0 +1,229 @@
+/* test_open.c - what the store opens, what it refuses and leaves alone, and how it looks on the disk. */
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "store/fixture.h"
+
+enum { OPENERS = 6 };
+
+static char logged[2000];
+
+static void keep_log(const char *line, size_t len, void *arg)
+{
+	(void)arg;
+	snprintf(logged, sizeof(logged), "%.*s", (int)len, line);
+}
+
+static int set_up(void **state)
+{
+	static struct fixture f;
+	fixture_init(&f);
+	logged[0] = '\0';
+	log_set_sink(keep_log, NULL);
+	*state = &f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	log_set_sink(NULL, NULL);
+	fixture_release(*state);
+	return 0;
+}
+
+static void run_sql(const char *file, const char *sql)
+{
+	sqlite3 *db = NULL;
+	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static int64_t ask_int(const char *file, const char *sql)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *s = NULL;
+	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+	int64_t n = sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+	sqlite3_close(db);
+	return n;
+}
+
+static void opening_again_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(fixture_open(f, 1000, false), OK);
+	assert_int_equal(put_tenant(f->store, "t"), OK);
+	fixture_reopen(f);
+	fixture_reopen(f);
+	assert_true(has_tenant(f->store, "t"));
+	assert_int_equal(ask_int(f->file, "PRAGMA user_version"), 1);
+	assert_int_equal(ask_int(f->file, "PRAGMA application_id"), 0x4c434754);
+	assert_whole(f->file);
+}
+
+static int mode_of(const struct fixture *f, const char *suffix)
+{
+	char path[128];
+	struct stat st;
+	snprintf(path, sizeof(path), "%s%s", f->file, suffix);
+	assert_int_equal(stat(path, &st), 0);
+	return (int)(st.st_mode & 0777);
+}
+
+static void its_files_are_nobody_elses(void **state)
+{
+	struct fixture *f = *state;
+	mode_t before = umask(0);
+	assert_int_equal(fixture_open(f, 1000, false), OK);
+	assert_int_equal(put_tenant(f->store, "t"), OK);
+	umask(before);
+	assert_int_equal(mode_of(f, ""), 0600);
+	assert_int_equal(mode_of(f, "-wal"), 0600);
+	assert_int_equal(mode_of(f, "-shm"), 0600);
+	store_close(f->store);
+	f->store = NULL;
+	assert_int_equal(chmod(f->file, 0644), 0);
+	assert_int_equal(fixture_open(f, 1000, false), OK);
+	assert_int_equal(mode_of(f, ""), 0600);
+}
+
+static void what_is_not_ours_is_left_alone(void **state)
+{
+	static const struct {
+		const char *sql, *says;
+	} rows[] = {
+	    {"CREATE TABLE places (id INTEGER)", "another program"},
+	    {"CREATE TABLE places (id INTEGER); PRAGMA application_id = 7", "another program"},
+	    {"PRAGMA application_id = 7", "another program"},
+	    {"CREATE TABLE tenants (id INTEGER); PRAGMA application_id = 1279477588; PRAGMA user_version = 99",
+	     "newer licgate"},
+	};
+	struct fixture *f = *state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		unlink(f->file);
+		run_sql(f->file, rows[i].sql);
+		int64_t version = ask_int(f->file, "PRAGMA user_version"),
+		        tables = ask_int(f->file, "SELECT count(*) FROM sqlite_schema");
+		assert_int_equal(fixture_open(f, 1000, false), ERR_INVALID);
+		assert_null(f->store);
+		assert_non_null(strstr(logged, rows[i].says));
+		assert_int_equal(ask_int(f->file, "PRAGMA user_version"), version);
+		assert_int_equal(ask_int(f->file, "SELECT count(*) FROM sqlite_schema"), tables);
+		assert_int_equal(ask_int(f->file, "SELECT journal_mode = 'delete' FROM pragma_journal_mode"), 1);
+	}
+}
+
+static void what_is_no_database_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	FILE *out = fopen(f->file, "w");
+	assert_non_null(out);
+	for (int i = 0; i < 1000; i++)
+		fputs("this is a letter, not a database\n", out);
+	fclose(out);
+	assert_int_equal(fixture_open(f, 1000, false), ERR_IO);
+	assert_non_null(strstr(logged, "not a database"));
+}
+
+static void only_known_schemes_open(void **state)
+{
+	static const char *const urls[] = {"postgresql://user:hunter2@db/licgate", "mysql:x", "licgate.db", "", "sqlite"};
+	struct fixture *f = *state;
+	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+		const struct store_options o = {.url = urls[i], .clock = &f->clock.clock, .queue_max = 1, .busy_timeout_ms = 1};
+		logged[0] = '\0';
+		assert_int_equal(store_open(&o, &f->store), ERR_INVALID);
+		assert_non_null(strstr(logged, "use sqlite:FILE"));
+		assert_null(strstr(logged, "hunter2"));
+	}
+	const struct store_options o = {.url = "sqlite:", .clock = &f->clock.clock, .queue_max = 1};
+	assert_int_equal(store_open(&o, &f->store), ERR_INVALID);
+}
+
+static void a_store_that_only_looks_makes_and_writes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(fixture_open(f, 1000, true), ERR_IO);
+	assert_int_not_equal(access(f->file, F_OK), 0);
+	assert_int_equal(fixture_open(f, 1000, false), OK);
+	assert_int_equal(put_tenant(f->store, "t"), OK);
+	struct fixture looker = *f;
+	assert_int_equal(fixture_open(&looker, 1000, true), OK);
+	assert_true(has_tenant(looker.store, "t"));
+	assert_int_equal(put_tenant(f->store, "u"), OK); /* beside it */
+	assert_true(has_tenant(looker.store, "u"));
+	assert_int_equal(put_tenant(looker.store, "v"), ERR_DENIED);
+	assert_int_equal(store_healthy(looker.store), OK);
+	assert_int_equal(store_queue_depth(looker.store), 0);
+	store_close(looker.store);
+}
+
+static void a_folder_that_is_not_there_is_told(void **state)
+{
+	struct fixture *f = *state;
+	snprintf(f->file, sizeof(f->file), "%s/no/such.db", f->folder);
+	assert_int_equal(fixture_open(f, 1000, false), ERR_IO);
+	assert_non_null(strstr(logged, "No such file"));
+}
+
+struct opener {
+	struct fixture *fixture;
+	struct fixture own;
+	enum err result;
+};
+
+static void *open_one(void *arg)
+{
+	struct opener *o = arg;
+	o->own = *o->fixture;
+	o->result = fixture_open(&o->own, 5000, false);
+	return NULL;
+}
+
+/* As when a server and a command start at the same moment. */
+static void several_make_the_same_new_database_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct opener openers[OPENERS];
+	pthread_t threads[OPENERS];
+	for (int i = 0; i < OPENERS; i++) {
+		openers[i] = (struct opener){.fixture = f};
+		assert_int_equal(pthread_create(&threads[i], NULL, open_one, &openers[i]), 0);
+	}
+	for (int i = 0; i < OPENERS; i++)
+		pthread_join(threads[i], NULL);
+	for (int i = 0; i < OPENERS; i++) {
+		char key[16];
+		snprintf(key, sizeof(key), "t%d", i);
+		assert_int_equal(openers[i].result, OK);
+		assert_int_equal(put_tenant(openers[i].own.store, key), OK);
+	}
+	assert_int_equal(count_tenants(openers[0].own.store), OPENERS);
+	for (int i = 0; i < OPENERS; i++)
+		store_close(openers[i].own.store);
+	assert_whole(f->file);
+}
+
+int main(void)
+{
+#define T(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+	    T(opening_again_changes_nothing),
+	    T(its_files_are_nobody_elses),
+	    T(what_is_not_ours_is_left_alone),
+	    T(what_is_no_database_is_refused),
+	    T(only_known_schemes_open),
+	    T(a_store_that_only_looks_makes_and_writes_nothing),
+	    T(a_folder_that_is_not_there_is_told),
+	    T(several_make_the_same_new_database_at_once),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
