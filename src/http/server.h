@@ -1,8 +1,12 @@
 /* server.h - libmicrohttpd behind our own rules: framing check, routes, deadlines, caps, graceful stop.
  *
  * epoll with a thread pool; each connection stays on its worker. No handler blocks: it waits (request.h). A whole
- * request, answer included, has one deadline, kept by a timer that shuts the socket; MHD itself only knows
- * inactivity. Stop: readiness fails, quiesce, finish or resume every waiting request, stop, close. */
+ * request, answer included, has one deadline from its first byte on, kept by a timer that shuts the socket; the
+ * library itself only knows inactivity. A request that waits may take twice that time. Stop: readiness fails, quiesce,
+ * finish every request, stop, close.
+ *
+ * What the library refuses while it parses (request line without a space or a version, header line without a colon,
+ * request line or headers over 32 KiB, a malformed length or chunk) it answers itself, without our headers. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,8 +46,8 @@ struct http_options {
 enum err http_server_start(const struct http_options *o, struct http_server **ret);
 /* Address it really listens on, "127.0.0.1:8080". */
 const char *http_server_address(const struct http_server *s);
-/* No new connections; kept-alive ones are told to close. */
+/* No new connections, once those in the backlog are taken; kept-alive ones are told to close. */
 void http_server_quiesce(struct http_server *s);
-/* Waits (at most timeout_ms) for running requests, then stops. Every waiting request must be woken by its job's
- * deadline within that time; those left are woken with req->code "stopping". Frees. */
+/* Ends idle connections, waits (at most timeout_ms) for running requests, then stops and frees. Requests that still
+ * wait for a job then are answered 503 "stopping"; their jobs may wake them later, which only ends them. */
 void http_server_stop(struct http_server *s, int64_t timeout_ms);
