@@ -1,9 +1,7 @@
 /* The canonical request and its hash: vectors, corner cases as a table, order, UTF-8, memory. */
 #include "vectors.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "base/buf.h"
 #include "base/secret.h"
 #include "connect/form.h"
 #include "connect/qsh.h"
@@ -114,15 +112,14 @@ static void test_many_parameters(void **state)
 	(void)state;
 	/* past the 1000th parameter everything still counts */
 	enum { COUNT = 2000 };
-	char *target = malloc(COUNT * 8 + 8), *expected = malloc(COUNT * 8 + 8);
-	size_t t = (size_t)sprintf(target, "/x?"), e = (size_t)sprintf(expected, "GET&/x&");
+	__cleanup_buf struct buf target = BUF_INIT(COUNT * 16), expected = BUF_INIT(COUNT * 16);
+	buf_z(&target, "/x?");
+	buf_z(&expected, "GET&/x&");
 	for (int i = 0; i < COUNT; i++) {
-		t += (size_t)sprintf(target + t, "%sp%04d=", i ? "&" : "", COUNT - 1 - i);
-		e += (size_t)sprintf(expected + e, "%sp%04d=", i ? "&" : "", i);
+		buf_printf(&target, "%sp%04d=", i ? "&" : "", COUNT - 1 - i);
+		buf_printf(&expected, "%sp%04d=", i ? "&" : "", i);
 	}
-	assert_str(canonical("GET", target, ""), str_of(expected));
-	free(target);
-	free(expected);
+	assert_str(canonical("GET", target.data, ""), buf_text(&expected));
 }
 
 static void test_utf8(void **state)
