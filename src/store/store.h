@@ -73,7 +73,8 @@ enum err store_tenant_last_seen(struct store_tx *tx, struct str client_key, int6
 /* Newest not uninstalled tenant with that base URL other than client_key: a site import. ERR_NOT_FOUND. */
 enum err store_tenant_by_base_url(struct store_tx *tx, struct str base_url, struct str other_than, struct arena *a,
                                   struct tenant_row *ret);
-/* In client_key order; fn returning an error stops. The row is valid during the call. */
+/* In client_key order; fn returning an error stops. The row is valid during the call; install_body, which is long, is
+ * left NULL. */
 enum err store_tenant_each(struct store_tx *tx, enum err (*fn)(void *arg, const struct tenant_row *), void *arg);
 /* Deletes a tenant and all it owns but its events, whose tenant stays. ERR_NOT_FOUND. */
 enum err store_tenant_purge(struct store_tx *tx, struct str client_key);

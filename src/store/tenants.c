@@ -9,9 +9,12 @@
 #define TENANT_COLUMNS                                                                                                 \
 	"client_key, status, product_type, base_url, display_url, description, shared_secret, oauth_client_id, sen, "      \
 	"entitlement_id, entitlement_number, capability_set, installation_id, imported_from, first_installed_at, "         \
-	"installed_at, updated_at, uninstalled_at, last_seen_at, install_body"
+	"installed_at, updated_at, uninstalled_at, last_seen_at"
+/* One column more than TENANT_COLUMNS: null where a walk does without the long text. */
+#define WITH_BODY ", (SELECT json FROM install_bodies b WHERE b.client_key = tenants.client_key)"
+#define WITHOUT_BODY ", NULL"
 
-/* Of TENANT_COLUMNS. */
+/* Of TENANT_COLUMNS WITH_BODY or WITHOUT_BODY. */
 static struct tenant_row read_tenant(struct rows *r, struct arena *a)
 {
 	return (struct tenant_row){
@@ -51,7 +54,7 @@ static enum err one_tenant(struct rows *r, struct arena *a, struct tenant_row *r
 enum err store_tenant_get(struct store_tx *tx, struct str client_key, struct arena *a, struct tenant_row *ret)
 {
 	__cleanup(rows_close) struct rows r =
-	    sql_query(tx, "SELECT " TENANT_COLUMNS " FROM tenants WHERE client_key = $1", V_STR(client_key));
+	    sql_query(tx, "SELECT " TENANT_COLUMNS WITH_BODY " FROM tenants WHERE client_key = $1", V_STR(client_key));
 	return one_tenant(&r, a, ret);
 }
 
@@ -60,7 +63,7 @@ enum err store_tenant_by_base_url(struct store_tx *tx, struct str base_url, stru
 {
 	__cleanup(rows_close) struct rows r =
 	    sql_query(tx,
-	              "SELECT " TENANT_COLUMNS " FROM tenants WHERE base_url = $1 AND client_key <> $2 "
+	              "SELECT " TENANT_COLUMNS WITH_BODY " FROM tenants WHERE base_url = $1 AND client_key <> $2 "
 	              "AND status <> 'uninstalled' ORDER BY installed_at DESC, client_key LIMIT 1",
 	              V_STR(base_url), V_STR(other_than));
 	return one_tenant(&r, a, ret);
@@ -69,7 +72,7 @@ enum err store_tenant_by_base_url(struct store_tx *tx, struct str base_url, stru
 enum err store_tenant_each(struct store_tx *tx, enum err (*fn)(void *arg, const struct tenant_row *), void *arg)
 {
 	__cleanup(rows_close) struct rows r =
-	    sql_query_values(tx, "SELECT " TENANT_COLUMNS " FROM tenants ORDER BY client_key", NULL, 0);
+	    sql_query_values(tx, "SELECT " TENANT_COLUMNS WITHOUT_BODY " FROM tenants ORDER BY client_key", NULL, 0);
 	while (rows_next(&r)) {
 		struct tenant_row row = read_tenant(&r, NULL);
 		enum err e = r.err == OK ? fn(arg, &row) : r.err;
@@ -79,14 +82,24 @@ enum err store_tenant_each(struct store_tx *tx, enum err (*fn)(void *arg, const 
 	return r.err;
 }
 
+static enum err put_body(struct store_tx *tx, const struct tenant_row *t)
+{
+	if (!t->install_body)
+		return sql_run(tx, NULL, "DELETE FROM install_bodies WHERE client_key = $1", V_Z(t->client_key));
+	return sql_run(tx, NULL,
+	               "INSERT INTO install_bodies (client_key, json) VALUES ($1, $2) "
+	               "ON CONFLICT (client_key) DO UPDATE SET json = excluded.json",
+	               V_Z(t->client_key), V_Z(t->install_body));
+}
+
 enum err store_tenant_put(struct store_tx *tx, const struct tenant_row *t)
 {
 	struct str key_id = t->shared_secret_sealed.len ? sealed_key_id(t->shared_secret_sealed) : STR("");
-	return sql_run(
+	enum err e = sql_run(
 	    tx, NULL,
 	    "INSERT INTO tenants (" TENANT_COLUMNS
 	    ", shared_secret_key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
-	    "$12, $13, $14, $15, $16, $17, $18, $19, $20, $21) ON CONFLICT (client_key) DO UPDATE SET "
+	    "$12, $13, $14, $15, $16, $17, $18, $19, $20) ON CONFLICT (client_key) DO UPDATE SET "
 	    "status = excluded.status, product_type = excluded.product_type, base_url = excluded.base_url, "
 	    "display_url = excluded.display_url, description = excluded.description, shared_secret = "
 	    "excluded.shared_secret, "
@@ -95,13 +108,14 @@ enum err store_tenant_put(struct store_tx *tx, const struct tenant_row *t)
 	    "installation_id = excluded.installation_id, imported_from = excluded.imported_from, "
 	    "first_installed_at = excluded.first_installed_at, installed_at = excluded.installed_at, "
 	    "updated_at = excluded.updated_at, uninstalled_at = excluded.uninstalled_at, "
-	    "last_seen_at = excluded.last_seen_at, install_body = excluded.install_body, "
+	    "last_seen_at = excluded.last_seen_at, "
 	    "shared_secret_key = excluded.shared_secret_key",
 	    V_Z(t->client_key), V_Z(t->status), V_Z(t->product_type), V_Z(t->base_url), V_Z(t->display_url),
 	    V_Z(t->description), V_BLOB(t->shared_secret_sealed), V_Z(t->oauth_client_id), V_Z(t->sen),
 	    V_Z(t->entitlement_id), V_Z(t->entitlement_number), V_Z(t->capability_set), V_Z(t->installation_id),
 	    V_Z(t->imported_from), V_INT(t->first_installed_at), V_INT(t->installed_at), V_INT(t->updated_at),
-	    V_INT(t->uninstalled_at), V_INT(t->last_seen_at), V_Z(t->install_body), V_STR(key_id));
+	    V_INT(t->uninstalled_at), V_INT(t->last_seen_at), V_STR(key_id));
+	return e == OK ? put_body(tx, t) : e;
 }
 
 enum err store_tenant_status(struct store_tx *tx, struct str client_key, const char *status, int64_t at)

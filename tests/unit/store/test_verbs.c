@@ -186,6 +186,7 @@ struct seen {
 static enum err join_tenant(void *arg, const struct tenant_row *row)
 {
 	struct seen *s = arg;
+	assert_null(row->install_body);
 	strncat(s->keys, row->client_key, 32);
 	strncat(s->keys, " ", 2);
 	return --s->left == 0 ? ERR_TIMEOUT : OK;
@@ -197,6 +198,7 @@ static enum err each_goes_in_order_and_stops_when_told(struct store_tx *tx, void
 	static const char *const keys[] = {"b", "a", "C", "aa"};
 	for (size_t i = 0; i < 4; i++) {
 		struct tenant_row t = tenant_named(keys[i]);
+		t.install_body = "{}";
 		assert_int_equal(store_tenant_put(tx, &t), OK);
 	}
 	struct seen all = {.left = -1}, two = {.left = 2};
