@@ -5,6 +5,7 @@
  * for tests, never for a public address. Contract: README, "Demo and simulated site". */
 #pragma once
 #include "base/err.h"
+#include "base/str.h"
 
 struct sim;
 struct sim_options {
@@ -16,4 +17,6 @@ const char *sim_address(const struct sim *s);
 /* Creates the site and installs the app in it; waits for the app's answer. ERR_UPSTREAM when the app refused it or did
  * not answer. For the demo. */
 enum err sim_install(struct sim *s, const char *site, const char *descriptor_url);
+/* all.js, for pages that are opened inside a simulated site. */
+struct str sim_page_script(void);
 void sim_stop(struct sim *s);

@@ -16,6 +16,12 @@ static const struct embedded *asset_find(struct str name)
 	return NULL;
 }
 
+struct str sim_page_script(void)
+{
+	const struct embedded *script = asset_find(STR("all.js"));
+	return (struct str){(const char *)script->bytes, script->len};
+}
+
 static const char *content_type(struct str name)
 {
 	if (str_ends(name, STR(".js")))
