@@ -134,7 +134,7 @@ static bool path_ok(struct str path)
 		if (segment.len == 0 || str_eqz(segment, ".") || str_eqz(segment, ".."))
 			return false;
 		for (size_t i = 0; i < segment.len; i++)
-			if (!letter_or_digit(segment.ptr[i]) && !memchr("-._~", segment.ptr[i], 4))
+			if (!letter_or_digit(segment.ptr[i]) && str_find(STR("-._~"), segment.ptr[i]) == 4)
 				return false;
 	}
 	return true;

@@ -17,7 +17,8 @@
 #include "base/b64.h"
 #include "base/cleanup.h"
 
-enum { VERSION = 1, KEY_BYTES = 32, ID_MAX = 32, KEYS_MAX = 32, NONCE_BYTES = 12, TAG_BYTES = 16 };
+enum { KEY_BYTES = 32, TEXT_BYTES = (KEY_BYTES + 2) / 3 * 4 };
+enum { VERSION = 1, ID_MAX = 32, KEYS_MAX = 32, NONCE_BYTES = 12, TAG_BYTES = 16 };
 enum { PLAIN_MAX = 1 << 20, PLACE_MAX = 8192 };
 
 struct key {
@@ -58,10 +59,11 @@ static const struct key *find_key(const struct keyring *k, struct str id)
 
 static bool id_ok(struct str id)
 {
+	const struct str letters = STR("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
 	if (id.len == 0 || id.len > ID_MAX)
 		return false;
 	for (size_t i = 0; i < id.len; i++)
-		if (!memchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-", id.ptr[i], 64))
+		if (str_find(letters, id.ptr[i]) == letters.len)
 			return false;
 	return true;
 }
@@ -80,7 +82,7 @@ static const char *add_key(struct keyring *k, struct str entry)
 	struct str text = {entry.ptr + colon + 1, entry.len - colon - 1};
 	uint8_t bytes[KEY_BYTES + 2];
 	size_t len = 0;
-	bool ok = text.len == (KEY_BYTES + 2) / 3 * 4 && b64_decode(text, bytes, &len) && len == KEY_BYTES;
+	bool ok = text.len == TEXT_BYTES && b64_decode(text, bytes, &len) && len == KEY_BYTES;
 	if (ok) {
 		struct key *key = &k->keys[k->count++];
 		memcpy(key->id, id.ptr, id.len);

@@ -209,6 +209,7 @@ bool timer_cancel(struct timers *t, struct timer *timer)
 
 void timer_cancel_wait(struct timers *t, struct timer *timer)
 {
+	assert(timer);
 	pthread_mutex_lock(&t->lock);
 	assert(!t->running || !pthread_equal(t->runner, pthread_self()));
 	t->waiters++;

@@ -113,7 +113,8 @@ static void find_unknown(struct load *l)
 		char place[sizeof(((struct problem *)0)->place)];
 		(void)snprintf(place, sizeof(place), "%.*s", STR_ARG(name));
 		for (char *c = place; *c; c++)
-			*c = *c > ' ' && *c <= '~' ? *c : '?';
+			if (*c <= ' ' || *c > '~')
+				*c = '?';
 		const char *near = nearest_name(name);
 		if (near)
 			tell(l, place, "is not a setting: did you mean %s?", near);

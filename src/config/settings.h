@@ -20,11 +20,11 @@ enum setting_type {
 };
 
 struct setting {
-	enum setting_type type;
-	size_t offset; /* of the field in struct config */
 	const char *name, *default_text, *meaning;
-	bool required;
+	size_t offset;    /* of the field in struct config */
 	int64_t min, max; /* INT */
+	enum setting_type type;
+	bool required;
 };
 
 enum { SETTING_TEXT_MAX = 16384, URL_LEN_MAX = 200 };
