@@ -28,11 +28,11 @@ enum { PLACES = sizeof(places) / sizeof(places[0]) };
 
 static size_t place_of(const struct sealed_row *row)
 {
-	for (size_t i = 0; i < PLACES; i++)
-		if (strcmp(places[i].table, row->table) == 0 && strcmp(places[i].column, row->column) == 0)
-			return i;
-	assert(!"a sealed value's place");
-	return PLACES;
+	size_t i = 0;
+	while (i < PLACES && (strcmp(places[i].table, row->table) != 0 || strcmp(places[i].column, row->column) != 0))
+		i++;
+	assert(i < PLACES);
+	return i;
 }
 
 static enum err list_place(struct store_tx *tx, const struct place *p, struct str newest_key_id, struct str after,

@@ -69,7 +69,8 @@ static bool parameters_in_order(sqlite3_stmt *handle)
 	return true;
 }
 
-static enum err prepared(struct sql_conn *c, const char *text, struct sql_stmt **ret)
+/* NULL: it cannot be prepared, ret_rc says why. */
+static struct sql_stmt *prepared(struct sql_conn *c, const char *text, int *ret_rc)
 {
 	size_t i = ((uintptr_t)text >> 3) % STATEMENTS_MAX;
 	while (c->statements[i].text && c->statements[i].text != text)
@@ -78,16 +79,17 @@ static enum err prepared(struct sql_conn *c, const char *text, struct sql_stmt *
 	if (!s->text) {
 		assert(c->statement_count < STATEMENTS_MAX - 1);
 		int rc = sqlite3_prepare_v3(c->db, text, -1, SQLITE_PREPARE_PERSISTENT, &s->handle, NULL);
-		if (rc != SQLITE_OK)
-			return sqlite_note(c, rc);
+		if (rc != SQLITE_OK) {
+			*ret_rc = rc;
+			return NULL;
+		}
 		assert(parameters_in_order(s->handle));
 		s->text = text;
 		s->conn = c;
 		c->statement_count++;
 	}
 	assert(!s->in_use); /* a walk inside the same walk */
-	*ret = s;
-	return OK;
+	return s;
 }
 
 static int bind(sqlite3_stmt *handle, int i, const struct sql_value *v)
@@ -118,14 +120,14 @@ static void finish(struct sql_stmt *s)
 static enum err start(struct sql_conn *c, const char *text, const struct sql_value *values, size_t count,
                       struct sql_stmt **ret)
 {
-	struct sql_stmt *s = NULL;
-	enum err e = prepared(c, text, &s);
-	if (e != OK)
-		return e;
+	int rc = SQLITE_OK;
+	struct sql_stmt *s = prepared(c, text, &rc);
+	if (!s)
+		return sqlite_note(c, rc);
 	assert((size_t)sqlite3_bind_parameter_count(s->handle) == count);
 	s->in_use = true;
 	for (size_t i = 0; i < count; i++) {
-		int rc = bind(s->handle, (int)i + 1, &values[i]);
+		rc = bind(s->handle, (int)i + 1, &values[i]);
 		if (rc != SQLITE_OK) {
 			finish(s);
 			return sqlite_note(c, rc);
