@@ -13,7 +13,7 @@
 
 extern char **environ;
 
-enum { REKEY_BUSY_MS = 10000, REKEY_QUEUE_MAX = 4 };
+enum { REKEY_BUSY_MS = 10000, REKEY_QUEUE_MAX = 4, TOLD_MAX = 20 };
 
 static const char help[] =
     "usage: licgate rekey\n\nSeals every stored secret with the first key of LICGATE_SECRET_KEYS. A server may go on\n"
@@ -28,9 +28,9 @@ static void show(void *arg, size_t resealed)
 
 static void tell_unopened(void *arg, const struct sealed_row *row)
 {
-	(void)arg;
-	fprintf(stderr, "licgate: %s.%s of %s: no key of LICGATE_SECRET_KEYS opens it: add the key it was sealed with\n",
-	        row->table, row->column, row->row_key);
+	size_t *told = arg;
+	if (++*told <= TOLD_MAX)
+		fprintf(stderr, "\rlicgate: no key opens %s.%s of %s\n", row->table, row->column, row->row_key);
 }
 
 static void close_store(struct store **s)
@@ -46,12 +46,17 @@ static void free_keyring(struct keyring **k)
 static int rekey(struct store *s, const struct keyring *k)
 {
 	bool terminal = isatty(STDERR_FILENO);
-	struct rekey r = {.progress = terminal ? show : NULL, .unopened = tell_unopened};
+	size_t told = 0;
+	struct rekey r = {.progress = terminal ? show : NULL, .unopened = tell_unopened, .arg = &told};
 	enum err e = store_rekey(s, k, &r);
-	if (terminal && r.resealed)
+	if (terminal && (r.resealed || told))
 		fputc('\n', stderr);
 	struct str key = keyring_newest_id(k);
 	printf("re-sealed with key %.*s: %zu\n", STR_ARG(key), r.resealed);
+	if (r.unopened_count)
+		fprintf(stderr,
+		        "licgate: %zu values open with no key of LICGATE_SECRET_KEYS: add the key they were sealed with\n",
+		        r.unopened_count);
 	if (e != OK)
 		fprintf(stderr, "licgate: stopped (%s): run licgate rekey again, it goes on\n", err_text(e));
 	else if (!r.settled)

@@ -14,7 +14,7 @@
 #include "base/jsonw.h"
 #include "base/secret.h"
 
-enum { EVENT_MAX_BYTES = 20 * 1024, ID_HASH_BYTES = 16, ID_SIZE = sizeof("evt_") + 2 * ID_HASH_BYTES };
+enum { EVENT_MAX_BYTES = 20 * 1024, ID_HASH_BYTES = 16, ID_SIZE = sizeof("evt_") + 2UL * ID_HASH_BYTES };
 
 static const char *const catalogue[] = {
     "tenant.installed",

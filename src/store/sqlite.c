@@ -56,6 +56,13 @@ enum err sqlite_note(struct sql_conn *c, int rc)
 	}
 }
 
+/* Of a call that gave nothing to use: never OK, whatever the code. */
+static enum err failure(struct sql_conn *c, int rc)
+{
+	enum err e = sqlite_note(c, rc);
+	return e != OK ? e : ERR_INTERNAL;
+}
+
 /* ---- statements ---- */
 
 /* Parameters are numbered by first appearance here and by their digits in PostgreSQL: they must agree. */
@@ -123,14 +130,14 @@ static enum err start(struct sql_conn *c, const char *text, const struct sql_val
 	int rc = SQLITE_OK;
 	struct sql_stmt *s = prepared(c, text, &rc);
 	if (!s)
-		return sqlite_note(c, rc);
+		return failure(c, rc);
 	assert((size_t)sqlite3_bind_parameter_count(s->handle) == count);
 	s->in_use = true;
 	for (size_t i = 0; i < count; i++) {
 		rc = bind(s->handle, (int)i + 1, &values[i]);
 		if (rc != SQLITE_OK) {
 			finish(s);
-			return sqlite_note(c, rc);
+			return failure(c, rc);
 		}
 	}
 	*ret = s;

@@ -30,8 +30,8 @@ bool sqlite_one_connection(const char *place)
 /* detail may be NULL. */
 static enum err refuse(enum err e, struct problem *p, const char *text, const char *detail)
 {
-	snprintf(p->place, sizeof(p->place), "LICGATE_DATABASE");
-	snprintf(p->text, sizeof(p->text), "%s%s%s", text, detail ? ": " : "", detail ? detail : "");
+	(void)snprintf(p->place, sizeof(p->place), "LICGATE_DATABASE");
+	(void)snprintf(p->text, sizeof(p->text), "%s%s%s", text, detail ? ": " : "", detail ? detail : "");
 	return e;
 }
 
@@ -127,7 +127,7 @@ static enum err migrate_locked(struct sql_conn *c, struct problem *p)
 	enum err e = schema_version(c, &version, p);
 	for (; e == OK && version < SCHEMA_VERSION; version++) {
 		char mark[48];
-		snprintf(mark, sizeof(mark), "PRAGMA user_version = %d", version + 1);
+		(void)snprintf(mark, sizeof(mark), "PRAGMA user_version = %d", version + 1);
 		int rc = sqlite3_exec(c->db, sqlite_migrations[version], NULL, NULL, NULL);
 		if (rc == SQLITE_OK)
 			rc = sqlite3_exec(c->db, mark, NULL, NULL, NULL);
@@ -178,6 +178,8 @@ enum err sqlite_open(const struct sql_target *t, enum sql_role role, struct prob
 	bool create = role == SQL_WRITER && !t->must_exist;
 	if (!*t->place)
 		return refuse(ERR_INVALID, ret_problem, "no file is named: use sqlite:FILE", NULL);
+	if (t->must_exist && !memory && access(t->place, F_OK) != 0)
+		return refuse(ERR_IO, ret_problem, "the database file is not there", strerror(errno));
 	enum err e = create && !memory ? make_file(t->place, ret_problem) : OK;
 	if (e != OK)
 		return e;
