@@ -246,8 +246,10 @@ void tenants_free(struct tenants *t)
 
 static struct shard *shard_of(struct tenants *t, struct str client_key, uint32_t *ret_hash)
 {
+	/* FNV's lower bits follow the last characters closely, and keys are often alike: mixed once more. */
 	uint64_t hash = str_hash(client_key);
-	*ret_hash = (uint32_t)hash;
+	hash = (hash ^ (hash >> 32)) * 0x9e3779b97f4a7c15u;
+	*ret_hash = (uint32_t)(hash >> 24);
 	return &t->shards[hash >> (64 - SHARD_BITS)];
 }
 
