@@ -23,20 +23,32 @@ void json_init(void)
 	json_object_seed(0);
 }
 
-enum err json_read_object(struct str text, json_t **ret)
+static enum err read_object(struct str text, json_error_t *error, json_t **ret)
 {
-	if (text.len == 0 || memchr(text.ptr, '\0', text.len))
-		return ERR_INVALID;
 	out_of_memory = false;
-	json_t *root = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, NULL);
+	json_t *root = json_loadb(text.len ? text.ptr : "", text.len, JSON_REJECT_DUPLICATES, error);
 	if (!root)
 		return out_of_memory ? ERR_NOMEM : ERR_INVALID;
 	if (!json_is_object(root)) {
 		json_decref(root);
+		*error = (json_error_t){.line = 1, .column = 1, .text = "an object is needed, within { and }"};
 		return ERR_INVALID;
 	}
 	*ret = root;
 	return OK;
+}
+
+enum err json_read_object(struct str text, json_t **ret)
+{
+	json_error_t ignored;
+	if (text.len == 0 || memchr(text.ptr, '\0', text.len))
+		return ERR_INVALID;
+	return read_object(text, &ignored, ret);
+}
+
+enum err json_read_file(struct str text, json_error_t *ret_error, json_t **ret)
+{
+	return read_object(text, ret_error, ret);
 }
 
 static const json_t *member(const json_t *obj, const char *name)

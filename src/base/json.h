@@ -14,6 +14,8 @@
 void json_init(void);
 /* Strict parse of one object. ERR_INVALID, ERR_NOMEM. */
 enum err json_read_object(struct str text, json_t **ret);
+/* The same for what a person wrote: ERR_INVALID also tells the place (line, column) and what is wrong (text). */
+enum err json_read_file(struct str text, json_error_t *ret_error, json_t **ret);
 
 enum json_get { JSON_ABSENT, JSON_BAD_TYPE, JSON_GOT };
 /* null counts as absent. The str points into the json_t. */

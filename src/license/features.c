@@ -4,7 +4,6 @@
  * doubled or can have no effect is told with its place ("features.board.expired"), all of it at once. Features stay in
  * the file's order, pages are sorted for the search. Immutable once parsed; any thread reads.
  * Source: the features file's chapter of docs/licensing.md. */
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "license/policy.h"
 
 enum { FEATURE_NAME_MAX = 64, PAGE_PATH_MAX = 256 };
@@ -238,10 +238,6 @@ static void read_pages(struct parse *p, json_t *pages)
 
 static void read_file(struct parse *p, json_t *root)
 {
-	if (!json_is_object(root)) {
-		complain(p, "the file", "must be a JSON object with \"features\"");
-		return;
-	}
 	const char *key;
 	json_t *value;
 	json_object_foreach(root, key, value)
@@ -273,17 +269,16 @@ enum err features_parse(struct str json, const char *file, problem_fn *tell, voi
 		complain(&p, "the file", "is over %d KiB", FEATURES_TEXT_MAX / 1024);
 		return ERR_TOO_LARGE;
 	}
-	json_error_t error = {0};
-	__cleanup_json json_t *root = json_loadb(json.ptr ? json.ptr : "", json.len, JSON_REJECT_DUPLICATES, &error);
-	if (!root) {
-		enum json_error_code code = json_error_code(&error);
-		if (code == json_error_out_of_memory || code == json_error_unknown) /* only syntax errors carry a code */
-			return ERR_NOMEM;
+	json_error_t error = {.line = 0};
+	__cleanup_json json_t *root = NULL;
+	enum err err = json_read_file(json, &error, &root);
+	if (err == ERR_INVALID) {
 		char place[160];
 		(void)snprintf(place, sizeof place, "line %d, column %d", error.line, error.column);
-		complain(&p, place, "is not JSON: %s", error.text);
-		return ERR_INVALID;
+		complain(&p, place, "is not JSON as it should be: %s", error.text);
 	}
+	if (err != OK)
+		return err;
 	read_file(&p, root);
 	if (p.nomem)
 		return ERR_NOMEM;

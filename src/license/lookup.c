@@ -258,6 +258,16 @@ struct license_decision lookups_state(struct lookups *l, const struct tenant *te
 	return d;
 }
 
+struct license_known lookups_known(struct lookups *l, const struct tenant *tenant)
+{
+	struct license_known k;
+	int64_t mono = clock_mono_ms(l->o.clock);
+	pthread_mutex_lock(&tenant->live->lock);
+	known_of(l, tenant, mono, &k);
+	pthread_mutex_unlock(&tenant->live->lock);
+	return k;
+}
+
 enum err lookups_refresh(struct lookups *l, const struct tenant *tenant, void (*done)(void *arg, const char *failure),
                          void *arg)
 {

@@ -59,6 +59,8 @@ struct license_view {
 	const char *override_reason, *override_by;
 };
 enum err lookups_view(struct lookups *l, const struct tenant *tenant, struct arena *a, struct license_view *ret);
+/* What is known in memory alone: any thread, no store. */
+struct license_known lookups_known(struct lookups *l, const struct tenant *tenant);
 /* Cheap part of the view, for lists: state as last journalled, overrides and elapsed dates applied. */
 struct license_decision lookups_state(struct lookups *l, const struct tenant *tenant);
 

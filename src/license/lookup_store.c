@@ -375,6 +375,8 @@ static bool view_live(struct lookups *l, const struct tenant *tenant, struct are
 		v->override_reason = arena_strz(a, str_of(live->override->reason));
 		v->override_by = arena_strz(a, str_of(live->override->by));
 		ok = v->override_reason && v->override_by;
+	} else {
+		v->known.override_until = 0; /* over, though the sweep has yet to come by */
 	}
 	bool failure_stored = live->failures && !live->failure;
 	pthread_mutex_unlock(&live->lock);
