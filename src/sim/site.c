@@ -143,7 +143,7 @@ struct site *site_new(struct str name, struct remote_app *app, int64_t now_ms)
 {
 	static const char first_user[] = "5b10a2844c20165700ede21g";
 	struct site *s = calloc(1, sizeof(*s));
-	if (!s || !uuid_text(s->now.client_key)) {
+	if (!s || !uuid_text(s->now.client_key) || !uuid_text(s->entitlement)) {
 		free(s);
 		return NULL;
 	}

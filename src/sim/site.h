@@ -49,7 +49,8 @@ struct action; /* site_actions.c */
 struct site {
 	char name[SITE_NAME_MAX + 1];
 	struct remote_app app;
-	struct site_identity now, pending; /* pending.secret "": nothing under way; now.secret "": never installed */
+	char entitlement[UUID_TEXT_LEN + 1]; /* the customer's: stays through an import */
+	struct site_identity now, pending;   /* pending.secret "": nothing under way; now.secret "": never installed */
 	enum site_status status;
 	struct site_license license;
 	enum site_fault fault;

@@ -24,8 +24,8 @@ static void entitlement_write(const struct site *s, struct jsonw *w)
 	/* hosts name an entitlement for paid apps alone */
 	if (s->license.state == SITE_LICENSE_NONE)
 		return;
-	snprintf(number, sizeof(number), "E-%.8s", s->now.client_key);
-	jw_kz(w, "entitlementId", s->now.client_key);
+	snprintf(number, sizeof(number), "E-%.8s", s->entitlement);
+	jw_kz(w, "entitlementId", s->entitlement);
 	jw_kz(w, "entitlementNumber", number);
 	if (site_license_capability_set(&s->license))
 		jw_kz(w, "capabilitySet", site_license_capability_set(&s->license));

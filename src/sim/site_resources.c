@@ -211,7 +211,7 @@ static int latest_write(struct sim *s, const struct site *site, struct request *
 	(void)req;
 	const struct site_license *l = &site->license;
 	char sen[32];
-	snprintf(sen, sizeof(sen), "SEN-%.8s", site->now.client_key);
+	snprintf(sen, sizeof(sen), "SEN-%.8s", site->entitlement);
 	jw_obj(w);
 	jw_kbool(w, "valid", site_license_valid(l));
 	if (l->state != SITE_LICENSE_NONE) {
@@ -240,15 +240,15 @@ static void addon_license_write(const struct site *site, struct jsonw *w)
 {
 	const struct site_license *l = &site->license;
 	char sen[32], number[32];
-	snprintf(sen, sizeof(sen), "SEN-%.8s", site->now.client_key);
-	snprintf(number, sizeof(number), "E-%.8s", site->now.client_key);
+	snprintf(sen, sizeof(sen), "SEN-%.8s", site->entitlement);
+	snprintf(number, sizeof(number), "E-%.8s", site->entitlement);
 	jw_key(w, "license");
 	jw_obj(w);
 	jw_kbool(w, "active", site_license_valid(l));
 	jw_kz(w, "type", "COMMERCIAL");
 	jw_kbool(w, "evaluation", l->state == SITE_LICENSE_EVALUATION);
 	jw_kz(w, "supportEntitlementNumber", sen);
-	jw_kz(w, "entitlementId", site->now.client_key);
+	jw_kz(w, "entitlementId", site->entitlement);
 	jw_kz(w, "entitlementNumber", number);
 	capability_write(l, w);
 	if (l->state == SITE_LICENSE_CANCELLED)

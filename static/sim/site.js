@@ -103,6 +103,7 @@ async function showSite() {
     link.setAttribute('aria-current', m.key === openPage);
     link.addEventListener('click', (event) => {
       event.preventDefault();
+      history.replaceState(null, '', `#${m.key}`);
       attempt(`open ${m.name}`, () => openModule(m.key));
     });
     return link;
@@ -168,7 +169,8 @@ window.addEventListener('message', async (event) => {
 if (name) {
   $('site').hidden = false;
   buildSite();
-  showSite().catch((error) => say(error.message, true));
+  const first = decodeURIComponent(location.hash.slice(1));
+  (first ? openModule(first) : showSite()).catch((error) => say(error.message, true));
 } else {
   $('sites').hidden = false;
   $('new-site').addEventListener('submit', (event) => {
