@@ -27,8 +27,7 @@ const char *token_code_text(enum token_code c)
 }
 
 struct header {
-	struct str alg, kid;
-	bool kid_is_text;
+	struct str alg, kid; /* empty when not text */
 };
 
 static bool is_text(const struct claims_value *v)
@@ -48,7 +47,6 @@ static bool header_member(void *arg, const struct str *path, size_t depth, const
 	}
 	if (str_eq(path[0], STR("kid"))) {
 		h->kid = v->text;
-		h->kid_is_text = is_text(v);
 		return true;
 	}
 	if (str_eq(path[0], STR("typ")))
@@ -108,7 +106,7 @@ static enum token_code read_header(struct arena *a, struct str part, enum token_
 	if (!str_eq(h.alg, alg == TOKEN_HS256 ? STR("HS256") : STR("RS256")))
 		return TOKEN_WRONG_ALG;
 	if (alg == TOKEN_RS256) {
-		if (!h.kid_is_text || !kid_ok(h.kid))
+		if (!kid_ok(h.kid))
 			return TOKEN_BAD_KID;
 		t->kid = h.kid;
 	}

@@ -93,18 +93,23 @@ static bool key_ok(EVP_PKEY *pkey)
 	return BN_is_odd(e) && !BN_is_one(e) && !BN_is_negative(e) && BN_num_bits(e) <= EXPONENT_BITS_MAX;
 }
 
+/* Empties the error queue. A key that could not be read for want of memory is not a bad key. */
+static bool ran_out_of_memory(void)
+{
+	bool ran_out = false;
+	for (unsigned long e; (e = ERR_get_error()) != 0;)
+		ran_out = ran_out || ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE;
+	return ran_out;
+}
+
 struct rsa_key *rsa_key_from_pem(struct str pem, enum token_code *ret_code)
 {
-	__cleanup(cleanup_pkey) EVP_PKEY *pkey = read_spki(pem);
-	bool usable = pkey && key_ok(pkey);
 	ERR_clear_error();
-	if (!usable) {
-		*ret_code = TOKEN_WEAK_KEY;
-		return NULL;
-	}
-	struct rsa_key *key = malloc(sizeof(*key));
+	__cleanup(cleanup_pkey) EVP_PKEY *pkey = read_spki(pem);
+	bool usable = pkey && key_ok(pkey), ran_out = ran_out_of_memory();
+	struct rsa_key *key = usable ? malloc(sizeof(*key)) : NULL;
 	if (!key) {
-		*ret_code = TOKEN_NO_MEMORY;
+		*ret_code = usable || ran_out ? TOKEN_NO_MEMORY : TOKEN_WEAK_KEY;
 		return NULL;
 	}
 	key->modulus_bytes = (size_t)EVP_PKEY_get_size(pkey);

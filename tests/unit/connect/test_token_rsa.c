@@ -169,6 +169,19 @@ static void test_only_one_public_key_pem(void **state)
 	EVP_PKEY_CTX_free(ctx);
 }
 
+static void test_nothing_behind_the_key(void **state)
+{
+	(void)state;
+	unsigned char der[1024], *end = der;
+	int len = i2d_PUBKEY(key_2048, &end);
+	for (int more = 0; more < 2; more++) {
+		BIO *bio = BIO_new(BIO_s_mem());
+		der[len] = 0;
+		assert_true(PEM_write_bio(bio, PEM_STRING_PUBLIC, "", der, len + more) > 0);
+		assert_int_equal(taken(text_of_bio(bio)), more == 0);
+	}
+}
+
 static enum token_code verify(struct str token, EVP_PKEY *key, const struct claims **ret)
 {
 	struct token_rules rules = {.now_s = NOW,
@@ -304,6 +317,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_sizes_and_exponents),
 	    cmocka_unit_test(test_only_one_public_key_pem),
+	    cmocka_unit_test(test_nothing_behind_the_key),
 	    cmocka_unit_test(test_minted_tokens),
 	    cmocka_unit_test(test_lifecycle_audience),
 	    cmocka_unit_test(test_padding_and_digest_are_pinned),
