@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "connect/host_internal.h"
 
+enum { ANSWER_MAX = 64 * 1024 };
+
 struct check {
 	struct host *host;
 	struct buf key;
@@ -101,7 +103,7 @@ static void ask(struct check *c, const struct tenant *tenant, struct str account
 	const struct app_call call = {.method = "POST",
 	                              .path = STR("/rest/api/3/permissions/check"),
 	                              .body = buf_text(&body),
-	                              .answer_max = 64 * 1024,
+	                              .answer_max = ANSWER_MAX,
 	                              .done = on_answer,
 	                              .arg = c};
 	err = body.err == OK ? host_call_app(c->host, tenant, &call) : body.err;

@@ -20,6 +20,7 @@ enum {
 	TOKEN_LIFE_MAX_S = 3600, /* whatever the server says */
 	FAILURE_KEPT_MS = 10 * 1000,
 	TOKEN_ANSWER_MAX = 64 * 1024,
+	FORM_MAX = 16 * 1024,
 };
 
 /* A call that waits for its token. */
@@ -85,7 +86,7 @@ static struct user_call *user_call_new(struct host *h, const struct tenant *tena
 /* value: code is an enum err, text the access token. */
 static enum err call_with_token(const struct user_call *u, const struct kept_value *value)
 {
-	__cleanup(buf_wipe) struct buf authorization = BUF_INIT(16 * 1024);
+	__cleanup(buf_wipe) struct buf authorization = BUF_INIT(FORM_MAX);
 
 	if (!value)
 		return ERR_NOMEM;
@@ -176,7 +177,7 @@ static enum err write_assertion(const struct host *h, const struct tenant *tenan
 
 static enum err ask_grant(struct grant *g, const struct tenant *tenant, struct str account_id)
 {
-	__cleanup(buf_wipe) struct buf form = BUF_INIT(16 * 1024);
+	__cleanup(buf_wipe) struct buf form = BUF_INIT(FORM_MAX);
 	__cleanup(buf_release) struct buf url = BUF_INIT(1024);
 	const struct http_header headers[] = {{"Content-Type", "application/x-www-form-urlencoded"},
 	                                      {"Accept", "application/json"}};

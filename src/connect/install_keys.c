@@ -179,11 +179,16 @@ static void ask_next(struct fetch *f)
 	end_fetch(f, f->host_trouble ? KEY_UNAVAILABLE : KEY_UNKNOWN, NULL);
 }
 
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static struct str trim_lines(struct str s)
 {
-	while (s.len && memchr(" \t\r\n", s.ptr[s.len - 1], 4))
+	while (s.len && is_space(s.ptr[s.len - 1]))
 		s.len--;
-	while (s.len && memchr(" \t\r\n", s.ptr[0], 4)) {
+	while (s.len && is_space(s.ptr[0])) {
 		s.ptr++;
 		s.len--;
 	}

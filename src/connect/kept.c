@@ -129,6 +129,7 @@ static void remove_entry(struct kept *k, struct entry **at)
 {
 	struct entry *e = *at;
 
+	assert(e);
 	drop_value(k, e);
 	*at = e->next;
 	free(e);

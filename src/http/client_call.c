@@ -92,7 +92,7 @@ static enum err set_headers(struct call *c, const struct http_call *asked)
 
 	for (size_t i = 0; i < asked->header_count && err == OK; i++) {
 		const struct http_header *h = &asked->headers[i];
-		struct buf line = BUF_INIT(32 * 1024);
+		struct buf line = BUF_INIT(CALL_HEADER_MAX);
 
 		if (!str_printable(str_of(h->name)) || !str_printable(str_of(h->value)))
 			return ERR_INVALID;
@@ -168,6 +168,7 @@ void call_free(struct call *c)
 	free(c);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): curl wants this type */
 static size_t on_body(char *data, size_t size, size_t count, void *call)
 {
 	struct call *c = call;

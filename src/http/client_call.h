@@ -11,6 +11,7 @@
 
 enum {
 	CALL_HEADERS_MAX = 32 * 1024, /* bytes of all answer headers; more ends the call */
+	CALL_HEADER_MAX = 32 * 1024,  /* bytes of one header that is sent */
 	CALL_CONNECT_MS_MAX = 5000,   /* connecting takes at most this, and never more than half of the call's time */
 };
 
