@@ -57,19 +57,6 @@ static enum err make_file(const char *path, struct problem *p)
 	return OK;
 }
 
-static int keep_int(void *arg, int columns, char **values, char **names)
-{
-	(void)names;
-	if (columns > 0 && values[0])
-		*(int *)arg = (int)strtol(values[0], NULL, 10);
-	return 0;
-}
-
-static int read_int(struct sql_conn *c, const char *text, int *ret)
-{
-	return sqlite3_exec(c->db, text, keep_int, ret, NULL);
-}
-
 static int keep_wal(void *arg, int columns, char **values, char **names)
 {
 	(void)names;
@@ -102,22 +89,37 @@ static enum err set_wal(struct sql_conn *c, struct problem *p)
 	return wal ? OK : refuse(ERR_IO, p, "this file system cannot hold a database in WAL mode: use a local disk", NULL);
 }
 
-/* Whose the database is and which version: 0 for an empty one. */
+struct identity {
+	int application_id, version, tables;
+};
+
+static int keep_identity(void *arg, int columns, char **values, char **names)
+{
+	(void)names;
+	struct identity *id = arg;
+	if (columns != 3 || !values[0] || !values[1] || !values[2])
+		return 1;
+	*id = (struct identity){(int)strtol(values[0], NULL, 10), (int)strtol(values[1], NULL, 10),
+	                        (int)strtol(values[2], NULL, 10)};
+	return 0;
+}
+
+/* Whose the database is and which version: 0 for an empty one. One statement, so that it sees one moment: another
+ * process may be making the schema. */
 static enum err schema_version(struct sql_conn *c, int *ret, struct problem *p)
 {
-	int id = 0, version = 0, tables = 0;
-	int rc = read_int(c, "PRAGMA application_id", &id);
-	if (rc == SQLITE_OK)
-		rc = read_int(c, "PRAGMA user_version", &version);
-	if (rc == SQLITE_OK)
-		rc = read_int(c, "SELECT count(*) FROM sqlite_schema", &tables);
+	static const char *const ask =
+	    "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version), "
+	    "(SELECT count(*) FROM sqlite_schema)";
+	struct identity id = {0, 0, 0};
+	int rc = sqlite3_exec(c->db, ask, keep_identity, &id, NULL);
 	if (rc != SQLITE_OK)
 		return refuse_rc(c, rc, p, "the database cannot be read");
-	if (tables ? id != APPLICATION_ID : (id != 0 || version != 0))
+	if (id.tables ? id.application_id != APPLICATION_ID : (id.application_id != 0 || id.version != 0))
 		return refuse(ERR_INVALID, p, "the file is the database of another program", NULL);
-	if (version > SCHEMA_VERSION)
+	if (id.version > SCHEMA_VERSION)
 		return refuse(ERR_INVALID, p, "the database is of a newer licgate: run that, or restore a backup", NULL);
-	*ret = version;
+	*ret = id.version;
 	return OK;
 }
 
