@@ -163,6 +163,9 @@ static enum err open_doors(struct app *app)
 	app->admin.enabled = app->config->admin_token != NULL;
 	if (app->admin.enabled)
 		sha256(app->config->admin_token, strlen(app->config->admin_token), app->admin.token_hash);
+	if (config_admin_token_weak(app->config))
+		log_event(LOG_WARN, "admin.token_weak", LF_INT("characters_min", ADMIN_TOKEN_WEAK_BELOW),
+		          LF_Z("do", "make LICGATE_ADMIN_TOKEN with openssl rand -hex 32"));
 	app->health.store = app->store;
 	return OK;
 }

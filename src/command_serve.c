@@ -72,6 +72,11 @@ int command_check(int argc, char **argv)
 	app_files_release(&files);
 	config_print(config, &out);
 	fwrite(out.data, 1, out.len, stdout);
+	if (config_admin_token_weak(config))
+		fprintf(stderr,
+		        "licgate: note: LICGATE_ADMIN_TOKEN is shorter than %d characters and could be guessed: make one with "
+		        "openssl rand -hex 32\n",
+		        ADMIN_TOKEN_WEAK_BELOW);
 	if (err != OK)
 		return 1;
 	puts("ok");

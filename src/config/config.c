@@ -240,6 +240,11 @@ void config_free(struct config *c)
 	free(c);
 }
 
+bool config_admin_token_weak(const struct config *c)
+{
+	return c->admin_token && strlen(c->admin_token) < ADMIN_TOKEN_WEAK_BELOW;
+}
+
 bool config_trusts(const struct config *c, const uint8_t addr[16])
 {
 	for (size_t i = 0; i < c->trusted_proxies.count; i++)

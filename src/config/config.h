@@ -49,5 +49,10 @@ void config_print(const struct config *c, struct buf *out);
 /* Markdown table of all settings, from keys.def. For the README and --help. */
 void config_print_table(struct buf *out);
 
+/* An admin token that could be guessed. It is taken, since how strong is strong enough is the operator's choice, and
+ * warned about. False without a token. */
+enum { ADMIN_TOKEN_WEAK_BELOW = 16 };
+bool config_admin_token_weak(const struct config *c);
+
 /* The address is one of LICGATE_TRUSTED_PROXIES. */
 bool config_trusts(const struct config *c, const uint8_t addr[16]);

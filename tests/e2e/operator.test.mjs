@@ -183,6 +183,14 @@ describe('check tells every problem with its place', () => {
     assert.ok(!stdout.includes(ADMIN_TOKEN), 'secrets are masked');
   });
 
+  test('a short admin token is a note, no failure', async () => {
+    const { code, stdout, stderr } = await check({ LICGATE_ADMIN_TOKEN: 'short' });
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /note: LICGATE_ADMIN_TOKEN/);
+    assert.ok(!`${stdout}${stderr}`.includes('=short'));
+    assert.equal((await check({})).stderr, '');
+  });
+
   test('settings', async () => {
     for (const [name, value] of [['LICGATE_BASE_URL', undefined], ['LICGATE_BASE_URL', 'ftp://x'], ['LICGATE_LISTEN', 'nowhere'],
       ['LICGATE_SECRET_KEYS', 'k1:short'], ['LICGATE_TRUSTED_PROXIES', '300.1.1.1/8'], ['LICGATE_LICENSE_TTL', 'five'], ['LICGATE_LOG', 'loud'],
