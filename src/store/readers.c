@@ -84,7 +84,9 @@ enum err readers_try(struct readers *r, struct problem *ret_problem)
 {
 	struct sql_conn *conn = NULL;
 	enum err e = take(r, &conn);
-	if (e == OK && !conn)
+	if (e != OK)
+		return e;
+	if (!conn)
 		e = r->sql->open(r->target, SQL_READER, ret_problem, &conn);
 	give_back(r, conn);
 	return e;
