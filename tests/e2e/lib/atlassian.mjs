@@ -2,15 +2,18 @@
 // tokens made by independent code (npm atlassian-jwt for HS256 and qsh, Node's crypto for RS256).
 import { createSign, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import http from 'node:http';
+import querystring from 'node:querystring';
 import jwt from 'atlassian-jwt';
 import { BASE_URL } from './licgate.mjs';
 
 export const APP_KEY = 'com.example.licgate';
 const b64url = (value) => Buffer.from(value).toString('base64url');
 
-/** qsh as Atlassian's own library computes it; a literal context-qsh passes through. */
+/** qsh as Atlassian's own library computes it. The query is read by Node: the library's own reader splits at ';' too. */
 export function qshOf(method, target, base = '') {
-  return jwt.createQueryStringHash(jwt.fromMethodAndUrl(method, target), false, base);
+  const at = target.indexOf('?');
+  const request = { method, pathname: at < 0 ? target : target.slice(0, at), query: at < 0 ? {} : querystring.parse(target.slice(at + 1), '&', '=', { maxKeys: 0 }) };
+  return jwt.createQueryStringHash(request, false, base);
 }
 
 export class Atlassian {
