@@ -151,8 +151,12 @@ static char *put(char *out, struct str s)
 
 static char *put_upper(char *out, struct str s)
 {
-	for (size_t i = 0; i < s.len; i++)
-		*out++ = s.ptr[i] >= 'a' && s.ptr[i] <= 'z' ? (char)(s.ptr[i] - 'a' + 'A') : s.ptr[i];
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.ptr[i];
+		if (c >= 'a' && c <= 'z')
+			c = (char)(c - 0x20);
+		*out++ = c;
+	}
 	return out;
 }
 

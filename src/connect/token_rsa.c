@@ -54,7 +54,7 @@ static void pem_parts_release(struct pem_parts *p)
 static bool only_blank(struct str s)
 {
 	for (size_t i = 0; i < s.len; i++)
-		if (!memchr(" \t\r\n", s.ptr[i], 4))
+		if (s.ptr[i] != ' ' && s.ptr[i] != '\t' && s.ptr[i] != '\r' && s.ptr[i] != '\n')
 			return false;
 	return true;
 }
