@@ -101,7 +101,7 @@ test('random requests: our qsh is atlassian-jwt’s qsh', async () => {
   // Names of letters alone: hosts sort names by their encoded form, the npm library by the decoded one.
   const word = (most) => Array.from({ length: randomInt(most + 1) }, () => pieces[randomInt(pieces.length)]).join('');
   for (let i = 0; i < 400; i++) {
-  XX.from({ length: 1 + randomInt(3) }, () => `p${'aBcD'[randomInt(4)]}${randomInt(3)}`);
+    const names = Array.from({ length: 1 + randomInt(3) }, () => `p${'aBcD'[randomInt(4)]}${randomInt(3)}`);
     const query = Array.from({ length: randomInt(7) }, () => `${names[randomInt(names.length)]}=${word(5)}`).join('&');
     const target = `/app/license.json?${query}`;
     assert.equal(await status(target, one.token('GET', target)), 200, target);
