@@ -12,7 +12,7 @@
 #include "license/live.h"
 #include "license/lookup.h"
 
-enum { WAITERS_MAX = 10000, CONTRADICTION_REFRESH_MS = 30000, SIGHTINGS = 1 << 16 };
+enum { WAITERS_MAX = 10000, CHANGES_MAX = 64, CONTRADICTION_REFRESH_MS = 30000, SIGHTINGS = 1 << 16 };
 
 struct waiter {
 	struct waiter *next;
@@ -63,6 +63,7 @@ struct facts_text {
  * of changes costs one write. */
 struct pending {
 	struct change *first, **end; /* the running job has the first of them, others are added behind */
+	unsigned count;              /* at most CHANGES_MAX */
 	struct facts_text *text;
 	struct after *afters;
 	bool dirty, running;

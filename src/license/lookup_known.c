@@ -153,6 +153,8 @@ bool follow_state(struct live *live, const struct license_decision *d, int64_t n
 	if (d->state == live->state)
 		return false;
 	struct pending *p = live->pending;
+	if (p && p->count == CHANGES_MAX) /* the store does not keep up: still news when it does */
+		return false;
 	struct change *change = calloc(1, sizeof *change);
 	if (change && !p && (p = calloc(1, sizeof *p)))
 		p->end = &p->first;
@@ -164,6 +166,7 @@ bool follow_state(struct live *live, const struct license_decision *d, int64_t n
 	    (struct change){.from = live->state, .to = d->state, .source = d->source, .reason = d->reason, .at = now_wall};
 	*p->end = change;
 	p->end = &change->next;
+	p->count++;
 	p->dirty = true;
 	live->pending = p;
 	live->state = d->state;

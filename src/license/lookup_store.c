@@ -107,6 +107,7 @@ static void changes_drop(struct pending *p, unsigned count)
 	for (; count > 0 && p->first; count--) {
 		struct change *gone = p->first;
 		p->first = gone->next;
+		p->count--;
 		free(gone);
 	}
 	if (!p->first)
@@ -289,8 +290,7 @@ static bool persist_load(struct persist *p, struct live *live)
 		pending->running = true;
 		pending->dirty = false;
 		p->first = pending->first;
-		for (const struct change *c = pending->first; c; c = c->next)
-			p->carried++;
+		p->carried = pending->count;
 		p->text = TAKE(pending->text);
 		p->afters = TAKE(pending->afters);
 	}

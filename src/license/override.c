@@ -3,6 +3,7 @@
  * Stored and journalled first, then in force: whoever is told "done" is told the durable truth. It ends at its date
  * by the wall clock, which is what the operator meant; decisions ignore it from that moment, and the sweep deletes
  * and journals it. Jobs of one tenant run in order on the writer thread, and so do their ends. Any thread. */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,8 +142,9 @@ static enum err override_submit(struct lookups *l, const struct tenant *tenant, 
 	tenant_ref(tenant);
 	pthread_mutex_lock(&live->lock);
 	enum err err = live->override_jobs < UINT8_MAX ? OK : ERR_FULL;
-	/* The sweep leaves an override alone that somebody is just changing. */
-	if (err == OK && !set && !done && (live->override_jobs > 0 || !live->override))
+	/* The sweep leaves an override alone that somebody is changing, or has changed since it looked. */
+	bool over = live->override && live->override->until <= j->at && live->override_jobs == 0;
+	if (err == OK && !done && !over)
 		err = ERR_CONFLICT;
 	if (err == OK) {
 		live->override_jobs++;
@@ -162,12 +164,14 @@ static enum err override_submit(struct lookups *l, const struct tenant *tenant, 
 enum err override_set(struct lookups *l, const struct tenant *tenant, enum license_state state, int64_t until,
                       struct str reason, struct str by, void (*done)(void *arg, enum err), void *arg)
 {
+	assert(done);
 	struct override *set = override_new(state, until, clock_wall_ms(l->o.clock), reason, by);
 	return set ? override_submit(l, tenant, set, NULL, done, arg) : ERR_NOMEM;
 }
 
 enum err override_end(struct lookups *l, const struct tenant *tenant, void (*done)(void *arg, enum err), void *arg)
 {
+	assert(done);
 	return override_submit(l, tenant, NULL, "removed", done, arg);
 }
 
