@@ -228,6 +228,14 @@ static enum err listen_everywhere(struct app *app)
 	return OK;
 }
 
+static size_t all_tenants(const struct app *app)
+{
+	size_t count = 0;
+	for (int s = 0; s < TENANT_STATUS_COUNT; s++)
+		count += tenants_count(app->tenants, (enum tenant_status)s);
+	return count;
+}
+
 enum err app_start(const struct config *config, struct app **ret)
 {
 	struct app *app = calloc(1, sizeof *app);
@@ -259,7 +267,7 @@ enum err app_start(const struct config *config, struct app **ret)
 	}
 	log_event(LOG_INFO, "server.started", LF_Z("public", app_public_address(app)),
 	          LF_Z("admin", app_admin_address(app)),
-	          LF_INT("tenants", tenants_count(app->tenants, TENANT_STATUS_COUNT)), LF_Z("version", LICGATE_VERSION));
+	          LF_INT("tenants", all_tenants(app)), LF_Z("version", LICGATE_VERSION));
 	*ret = app;
 	return OK;
 }

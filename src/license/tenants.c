@@ -344,6 +344,7 @@ void tenants_remove(struct tenants *t, struct str client_key)
 
 size_t tenants_count(struct tenants *t, enum tenant_status status)
 {
+	assert(status < TENANT_STATUS_COUNT);
 	return (size_t)read_count(&t->counts[status]);
 }
 

@@ -45,7 +45,13 @@ static void check_accepted(const struct framing_request *r, const struct framing
 {
 	assert(r->target.len > 0 && r->target.ptr[0] == '/');
 	assert(!memchr(r->target.ptr, '\0', r->target.len) && !memchr(r->target.ptr, '#', r->target.len));
-	assert(count_of(r, "host") <= 1 && count_of(r, "authorization") <= 1);
+	const bool old = str_eqz(r->version, "HTTP/1.0");
+	assert(r->version.len == 8 && str_starts(r->version, STR("HTTP/1.")));
+	assert(count_of(r, "host") == 1 || (old && count_of(r, "host") == 0));
+	assert(!(old && body->chunked) && method_of(r->method) != METHOD_OTHER);
+	for (size_t i = 0; i < r->header_count; i++)
+		assert(r->headers[i].name.len > 0 && !memchr(r->headers[i].value.ptr, '\r', r->headers[i].value.len));
+	assert(count_of(r, "authorization") <= 1);
 	assert(count_of(r, "content-length") + count_of(r, "transfer-encoding") <= 1);
 	assert(!body->chunked || body->length == 0);
 	assert(body->chunked == (count_of(r, "transfer-encoding") == 1));
@@ -64,6 +70,7 @@ static void check_route(struct str method, struct str path)
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	/* an exact copy, so that a read past the end is seen */
@@ -85,7 +92,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	struct framing_body body = {0};
 	const char *why = NULL;
-	if (framing_check(&r, &body, &why) == FRAMING_OK)
+	const enum framing result = framing_check(&r, &body, &why);
+	struct framing_body again;
+	const char *why_again;
+	assert(framing_check(&r, &again, &why_again) == result);
+	if (result == FRAMING_OK)
 		check_accepted(&r, &body);
 	else
 		assert(why);
