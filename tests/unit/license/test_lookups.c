@@ -513,6 +513,32 @@ static void test_a_crowd_makes_one_look_up(void **state)
 	pthread_barrier_destroy(&c.start);
 }
 
+static void *quick_member(void *arg)
+{
+	struct crowd *c = arg;
+	pthread_barrier_wait(&c->start);
+	(void)decide(c->f, "acme", "");
+	return NULL;
+}
+
+/* Whoever found a look-up due, and comes when it has ended already, starts no other. */
+static void test_a_crowd_on_a_quick_host_makes_one_look_up(void **state)
+{
+	struct crowd c = {.f = *state};
+	pthread_t threads[8];
+	c.f->at_once = true;
+	for (int round = 1; round <= 100; round++) {
+		assert_int_equal(pthread_barrier_init(&c.start, NULL, 8), 0);
+		for (size_t i = 0; i < 8; i++)
+			assert_int_equal(pthread_create(&threads[i], NULL, quick_member, &c), 0);
+		for (size_t i = 0; i < 8; i++)
+			assert_int_equal(pthread_join(threads[i], NULL), 0);
+		pthread_barrier_destroy(&c.start);
+		assert_int_equal(c.f->calls, round);
+		c.f->clock.mono += 10 * MINUTE; /* past any back-off */
+	}
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -543,6 +569,7 @@ int main(void)
 	    T(test_the_contact_is_stored_sealed_and_outlives_other_news),
 	    T(test_counted),
 	    T(test_a_crowd_makes_one_look_up),
+	    T(test_a_crowd_on_a_quick_host_makes_one_look_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -150,7 +150,39 @@ static void test_days_idle_are_no_news(void **state)
 	assert_string_equal(journal(f, "license.changed"), "unknown>active lookup_valid lookup");
 }
 
+static void test_an_install_body_is_no_news(void **state)
+{
+	struct fixture *f = *state;
+	install(f, "paid", "s", true);
+	assert_string_equal(decide(f, "paid", ""), "active install install_entitlement");
+	step(f, MINUTE);
+	assert_string_equal(journal(f, ""), "");
+}
+
 /* ---- storing ---- */
+
+static int64_t since(struct fixture *f)
+{
+	struct arena a;
+	struct license_view v;
+	arena_init(&a, 1 << 16);
+	stored(f);
+	assert_int_equal(lookups_view(f->lookups, tenant(f, "acme"), &a, &v), OK);
+	arena_release(&a);
+	return v.since;
+}
+
+static void test_restart_keeps_since_when(void **state)
+{
+	struct fixture *f = *state;
+	look_up(f, licensed());
+	int64_t changed = f->clock.wall;
+	step(f, HOUR);
+	look_up(f, licensed());
+	assert_int_equal(since(f), changed);
+	restart(f, HOUR);
+	assert_int_equal(since(f), changed);
+}
 
 static void test_restart_goes_on_from_the_last_news(void **state)
 {
@@ -232,6 +264,13 @@ static void test_override_lives_from_set_to_its_end(void **state)
 	                    "grace>active override override; active>grace lic_none lic");
 }
 
+static void test_override_is_news_although_nobody_asks(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(set(f, STATE_ACTIVE, f->clock.wall + HOUR), OK);
+	assert_string_equal(journal(f, "license.changed"), "unknown>active override override");
+}
+
 static void test_override_is_kept_over_a_restart(void **state)
 {
 	struct fixture *f = *state;
@@ -306,10 +345,13 @@ int main(void)
 	    T(test_grace_ends_by_time_alone),
 	    T(test_grace_counts_from_the_licences_end),
 	    T(test_days_idle_are_no_news),
+	    T(test_an_install_body_is_no_news),
+	    T(test_restart_keeps_since_when),
 	    T(test_restart_goes_on_from_the_last_news),
 	    T(test_a_burst_loses_no_transition),
 	    T(test_a_purged_tenant_leaves_nothing_behind),
 	    T(test_override_lives_from_set_to_its_end),
+	    T(test_override_is_news_although_nobody_asks),
 	    T(test_override_is_kept_over_a_restart),
 	    T(test_override_replaced_and_removed),
 	    T(test_a_new_override_is_not_ended_with_the_old_one),
