@@ -12,7 +12,7 @@
 #include "license/live.h"
 #include "license/lookup.h"
 
-enum { WAITERS_MAX = 10000, CHANGES_MAX = 64, CONTRADICTION_REFRESH_MS = 30000, SIGHTINGS = 1 << 16 };
+enum { WAITERS_MAX = 10000, CHANGES_MAX = 64, CONTRADICTION_REFRESH_MS = 30000, SIGHTINGS = 1 << 16, SIGHTING_SET = 8 };
 
 struct waiter {
 	struct waiter *next;

@@ -228,16 +228,40 @@ int64_t seats_limit(const struct tenant *tenant)
 	return limit;
 }
 
+/* The place of a sighting: its own if the account was seen lately, else one to write over. A set has a few places, so
+ * that accounts whose hashes collide do not take turns in being written. */
+static _Atomic uint64_t *sighting_of(struct lookups *l, uint64_t hash, uint64_t minute, bool *ret_lately)
+{
+	const uint64_t minute_mask = (1u << SEEN_MINUTE_BITS) - 1;
+	_Atomic uint64_t *set = &l->sightings[hash % (SIGHTINGS / SIGHTING_SET) * SIGHTING_SET];
+	_Atomic uint64_t *oldest = set;
+	uint64_t oldest_age = 0;
+	for (unsigned i = 0; i < SIGHTING_SET; i++) {
+		const uint64_t kept = atomic_load_explicit(&set[i], memory_order_relaxed);
+		const uint64_t age = kept ? (minute - kept) & minute_mask : UINT64_MAX;
+		*ret_lately = kept && (kept & ~minute_mask) == (hash & ~minute_mask);
+		if (*ret_lately) {
+			*ret_lately = age < SEEN_EVERY_MIN;
+			return &set[i];
+		}
+		if (age > oldest_age) {
+			oldest = &set[i];
+			oldest_age = age;
+		}
+	}
+	return oldest;
+}
+
 void user_seen(struct lookups *l, const struct tenant *tenant, struct str account_id)
 {
 	if (is_nobody(account_id))
 		return;
 	const uint64_t minute_mask = (1u << SEEN_MINUTE_BITS) - 1;
-	uint64_t hash = str_hash(account_id) ^ (tenant->hash * 0x9e3779b97f4a7c15u);
-	uint64_t minute = (uint64_t)(clock_mono_ms(l->o.clock) / 60000) & minute_mask;
-	_Atomic uint64_t *sighting = &l->sightings[hash % SIGHTINGS];
-	uint64_t kept = atomic_load_explicit(sighting, memory_order_relaxed);
-	if (kept && (kept & ~minute_mask) == (hash & ~minute_mask) && ((minute - kept) & minute_mask) < SEEN_EVERY_MIN)
+	const uint64_t hash = str_hash(account_id) ^ (tenant->hash * 0x9e3779b97f4a7c15u);
+	const uint64_t minute = (uint64_t)(clock_mono_ms(l->o.clock) / 60000) & minute_mask;
+	bool lately = false;
+	_Atomic uint64_t *sighting = sighting_of(l, hash, minute, &lately);
+	if (lately)
 		return;
 	struct user_job *j = user_job_new(l, tenant, account_id, USER_SEEN);
 	if (!j)

@@ -43,7 +43,7 @@ static enum err put_one(struct store_tx *tx, const struct keyring *keys, int i)
 	                                    .reason = "lookup_valid",
 	                                    .source = "lookup",
 	                                    .since = INSTALLED_AT,
-	                                    .fetched_at = INSTALLED_AT,
+	                                    .fetched_at = clock_wall_ms(&clock_system),
 	                                    .valid = true,
 	                                    .resource = 1,
 	                                    .type = "COMMERCIAL",
