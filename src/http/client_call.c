@@ -168,7 +168,6 @@ void call_free(struct call *c)
 	free(c);
 }
 
-/* NOLINTNEXTLINE(readability-non-const-parameter): curl wants this type */
 static size_t on_body(char *data, size_t size, size_t count, void *call)
 {
 	struct call *c = call;
@@ -178,6 +177,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *call)
 }
 
 /* Keeps the raw lines of the last header block: an interim answer's (1xx) are dropped by the next status line. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): curl wants this type */
 static size_t on_header(char *data, size_t size, size_t count, void *call)
 {
 	struct call *c = call;
