@@ -24,7 +24,8 @@ struct license_facts {
 typedef void license_fetched_fn(void *arg, const struct license_facts *facts, const char *failure);
 /* Starts the call; done exactly once, on any thread, within the upstream time-out (or two: both resources). An error:
  * done does not run. resource: which one worked last, 0 unknown. */
-typedef enum err license_fetch_fn(void *fetcher, const struct tenant *tenant, int resource, license_fetched_fn *done, void *arg);
+typedef enum err license_fetch_fn(void *fetcher, const struct tenant *tenant, int resource, license_fetched_fn *done,
+                                  void *arg);
 
 struct lookups_options {
 	const struct clock *clock;
@@ -42,16 +43,18 @@ void lookups_free(struct lookups *l);
 
 /* The decision for this request; starts or refreshes a look-up in the background as needed; journals a transition when
  * the signal brings news. Never blocks. ret_wait: nothing is known and a look-up is in flight, the caller may wait. */
-struct license_decision lookups_decide(struct lookups *l, const struct tenant *tenant, const struct request_signal *sig, bool *ret_wait);
+struct license_decision lookups_decide(struct lookups *l, const struct tenant *tenant, const struct request_signal *sig,
+                                       bool *ret_wait);
 /* Calls wake(arg) exactly once: when the look-up in flight ends, or after LICGATE_LICENSE_WAIT, whichever is first.
  * False: nothing in flight any more (decide again); wake is not called. */
 bool lookups_wait(struct lookups *l, const struct tenant *tenant, void (*wake)(void *arg), void *arg);
 /* Looks up now, fresh or not (admin, soon after an install). Joins one in flight. done may be NULL. */
-enum err lookups_refresh(struct lookups *l, const struct tenant *tenant, void (*done)(void *arg, const char *failure), void *arg);
+enum err lookups_refresh(struct lookups *l, const struct tenant *tenant, void (*done)(void *arg, const char *failure),
+                         void *arg);
 
 /* What the admin sees. Strings are in the arena. */
 struct license_view {
-	struct license_decision decision;   /* without a request's signal, except that the last news wins */
+	struct license_decision decision; /* without a request's signal, except that the last news wins */
 	struct license_known known;
 	const char *type, *organisation, *sen, *entitlement_id, *entitlement_number, *failure;
 	int64_t since, failed_at, next_at_mono_ms, secret_proved_at;
@@ -65,8 +68,8 @@ struct license_known lookups_known(struct lookups *l, const struct tenant *tenan
 struct license_decision lookups_state(struct lookups *l, const struct tenant *tenant);
 
 /* Durable when done(arg, OK) runs (writer thread). until: wall ms, in the future. */
-enum err override_set(struct lookups *l, const struct tenant *tenant, enum license_state state, int64_t until, struct str reason,
-                      struct str by, void (*done)(void *arg, enum err), void *arg);
+enum err override_set(struct lookups *l, const struct tenant *tenant, enum license_state state, int64_t until,
+                      struct str reason, struct str by, void (*done)(void *arg, enum err), void *arg);
 enum err override_end(struct lookups *l, const struct tenant *tenant, void (*done)(void *arg, enum err), void *arg);
 
 /* Seats: takes one if the feature needs it and the limit allows; true if the account holds one afterwards. An empty

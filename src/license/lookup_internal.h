@@ -1,6 +1,6 @@
-/* lookup_internal.h - what the files of the look-ups share: lookup.c (decisions, flights, waiting), lookup_known.c (what is
- * known of a tenant and how it follows the news), lookup_store.c (storing and journalling), lookup_sweep.c (time
- * passing), override.c, seats.c.
+/* lookup_internal.h - what the files of the look-ups share: lookup.c (decisions, flights, waiting), lookup_known.c
+ * (what is known of a tenant and how it follows the news), lookup_store.c (storing and journalling), lookup_sweep.c
+ * (time passing), override.c, seats.c.
  *
  * Locks, in this order: a shard of the tenants' table, lookups.lock, live.lock. None is held while calling out: not for
  * fetch, wake, store_submit, nor any callback (arming a timer is not calling out: timers call without their lock). */
@@ -37,7 +37,7 @@ struct flight {
 	struct lookups *l;
 	const struct tenant *tenant; /* a reference */
 	uint32_t secret_serial;
-	int resource;                /* of the host, as the last look-up found it */
+	int resource; /* of the host, as the last look-up found it */
 	int64_t started_mono;
 	struct waiter *waiters, **waiters_end;
 	unsigned waiter_count;
@@ -88,16 +88,20 @@ struct lookups {
 /* ---- lookup_known.c: the caller holds live->lock ---- */
 void known_of(const struct lookups *l, const struct tenant *tenant, int64_t now_mono, struct license_known *ret);
 /* The tenant's own state: as the last news has it, dates that have passed applied. */
-struct license_decision decide_tenant(const struct lookups *l, const struct tenant *tenant, int64_t now_wall, int64_t now_mono);
+struct license_decision decide_tenant(const struct lookups *l, const struct tenant *tenant, int64_t now_wall,
+                                      int64_t now_mono);
 /* Each returns whether there is something to store. */
 bool follow_signal(struct live *live, struct license_known *k, const struct request_signal *sig, int64_t now_wall);
-void follow_facts(const struct lookups *l, struct live *live, const struct license_facts *facts, int64_t now_wall, int64_t now_mono);
-bool follow_failure(const struct lookups *l, struct live *live, const char *failure, int64_t now_wall, int64_t now_mono);
+void follow_facts(const struct lookups *l, struct live *live, const struct license_facts *facts, int64_t now_wall,
+                  int64_t now_mono);
+bool follow_failure(const struct lookups *l, struct live *live, const char *failure, int64_t now_wall,
+                    int64_t now_mono);
 bool follow_state(struct live *live, const struct license_decision *d, int64_t now_wall);
 bool follow_time(const struct lookups *l, const struct tenant *tenant, int64_t now_wall, int64_t now_mono);
 
 /* ---- lookup_store.c: no lock held ---- */
-struct facts_text *facts_text_new(const struct lookups *l, const struct tenant *tenant, const struct license_facts *facts);
+struct facts_text *facts_text_new(const struct lookups *l, const struct tenant *tenant,
+                                  const struct license_facts *facts);
 /* Stores what is new of the tenant, soon. Takes text and afters (either may be NULL), which run after the commit. */
 void persist(struct lookups *l, const struct tenant *tenant, struct facts_text *text, struct after *afters);
 /* Tries again after a failure. */

@@ -206,7 +206,7 @@ static enum err persist_run(struct store_job *job, struct store_tx *tx)
 	struct persist *p = (struct persist *)job;
 	struct str key = p->tenant->client_key;
 	__cleanup(arena_release) struct arena arena;
-	arena_init(&arena, 64 * 1024);
+	arena_init(&arena, 65536);
 	struct license_row row;
 	if (p->tenant->live->removed)
 		return OK;

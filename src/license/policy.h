@@ -13,8 +13,16 @@ enum verdict { VERDICT_DENY = 0, VERDICT_READ_ONLY, VERDICT_ALLOW };
 const char *verdict_name(enum verdict v);
 
 enum policy_code { /* Keygen-like: why, not only whether */
-	CODE_UNKNOWN = 0, CODE_VALID, CODE_EVALUATION, CODE_GRACE, CODE_EXPIRED, CODE_NO_LICENSE, CODE_SEATS_EXCEEDED,
-	CODE_EDITION_REQUIRED, CODE_GRANDFATHERED, CODE_OVERRIDE
+	               CODE_UNKNOWN = 0,
+	               CODE_VALID,
+	               CODE_EVALUATION,
+	               CODE_GRACE,
+	               CODE_EXPIRED,
+	               CODE_NO_LICENSE,
+	               CODE_SEATS_EXCEEDED,
+	               CODE_EDITION_REQUIRED,
+	               CODE_GRANDFATHERED,
+	               CODE_OVERRIDE
 };
 const char *policy_code_name(enum policy_code c);
 
@@ -23,9 +31,9 @@ struct feature {
 	bool has_default;
 	bool named[STATE_COUNT];
 	enum verdict by_state[STATE_COUNT], by_default;
-	enum edition edition;       /* EDITION_NONE: none needed */
+	enum edition edition; /* EDITION_NONE: none needed */
 	bool seats;
-	int64_t installed_before;   /* wall ms; 0: no such rule */
+	int64_t installed_before; /* wall ms; 0: no such rule */
 };
 struct features;
 
@@ -46,4 +54,5 @@ struct ruling {
 	enum policy_code code;
 };
 /* seat_ok: the account holds a seat or could take one (ignored unless the feature has seats). */
-struct ruling policy_rule(const struct feature *f, const struct license_decision *d, int64_t first_installed_at, bool seat_ok);
+struct ruling policy_rule(const struct feature *f, const struct license_decision *d, int64_t first_installed_at,
+                          bool seat_ok);

@@ -11,28 +11,37 @@
 #include "base/str.h"
 
 enum license_state { /* the zero value licenses nothing */
-	STATE_UNKNOWN = 0,
-	STATE_NONE,
-	STATE_EXPIRED,
-	STATE_GRACE,
-	STATE_CANCELLED_PENDING,
-	STATE_EVALUATION,
-	STATE_ACTIVE,
-	STATE_COUNT
+	                 STATE_UNKNOWN = 0,
+	                 STATE_NONE,
+	                 STATE_EXPIRED,
+	                 STATE_GRACE,
+	                 STATE_CANCELLED_PENDING,
+	                 STATE_EVALUATION,
+	                 STATE_ACTIVE,
+	                 STATE_COUNT
 };
 const char *license_state_name(enum license_state s);
 bool license_state_parse(struct str text, enum license_state *ret);
 bool license_state_licensed(enum license_state s); /* evaluation, active, grace, cancelled_pending */
 
 enum license_source {
-	SOURCE_NONE = 0, SOURCE_OVERRIDE, SOURCE_LIC, SOURCE_CLAIM, SOURCE_LOOKUP, SOURCE_STALE, SOURCE_INSTALL, SOURCE_FORGE,
-	SOURCE_MARKETPLACE, SOURCE_GITHUB, SOURCE_COUNT
+	SOURCE_NONE = 0,
+	SOURCE_OVERRIDE,
+	SOURCE_LIC,
+	SOURCE_CLAIM,
+	SOURCE_LOOKUP,
+	SOURCE_STALE,
+	SOURCE_INSTALL,
+	SOURCE_FORGE,
+	SOURCE_MARKETPLACE,
+	SOURCE_GITHUB,
+	SOURCE_COUNT
 };
 const char *license_source_name(enum license_source s);
 
 enum edition { EDITION_NONE = 0, EDITION_STANDARD, EDITION_ADVANCED };
-const char *edition_name(enum edition e);                 /* NULL, "standard", "advanced" */
-enum edition edition_of_capability_set(struct str text);  /* capabilityStandard, capabilityAdvanced */
+const char *edition_name(enum edition e);                /* NULL, "standard", "advanced" */
+enum edition edition_of_capability_set(struct str text); /* capabilityStandard, capabilityAdvanced */
 
 /* What a request says about the licence, read by a door from signed data only. */
 enum signal { SIGNAL_ABSENT = 0, SIGNAL_LICENSED, SIGNAL_EXPIRED, SIGNAL_NOT_LICENSED, SIGNAL_AMBIGUOUS };
@@ -44,15 +53,15 @@ struct request_signal {
 /* What is known of a tenant, as plain data: copied out under the tenant's lock. Times wall ms unless said. */
 struct license_known {
 	enum license_state override_state;
-	int64_t override_until; /* 0: no override */
-	bool looked_up;         /* a good look-up is kept */
-	bool fresh;             /* within its TTL (monotonic) */
-	bool stale_usable;      /* older, within the stale limit */
-	bool given_up;          /* beyond the stale limit and the host failed since: its facts count for nothing */
+	int64_t override_until;    /* 0: no override */
+	bool looked_up;            /* a good look-up is kept */
+	bool fresh;                /* within its TTL (monotonic) */
+	bool stale_usable;         /* older, within the stale limit */
+	bool given_up;             /* beyond the stale limit and the host failed since: its facts count for nothing */
 	int64_t fetched_at, age_s; /* age by the monotonic clock */
 	bool valid, evaluation, cancelled;
 	enum edition edition;
-	int64_t users_max;      /* -1 unlimited, 0 unknown */
+	int64_t users_max; /* -1 unlimited, 0 unknown */
 	int64_t expires_at;
 	bool installed_licensed; /* the install body has an entitlement; counts until the first good look-up */
 	enum edition installed_edition;
@@ -81,5 +90,5 @@ bool license_ended(const struct license_known *k, int64_t now_wall_ms);
 int64_t license_ended_at(const struct license_known *k, int64_t now_wall_ms);
 /* The signal a stored reason stands for; all absent for any other reason. */
 struct request_signal signal_of_reason(struct str reason);
-struct license_decision license_decide(const struct license_known *k, const struct request_signal *sig, int64_t now_wall_ms,
-                                       int64_t grace_ms);
+struct license_decision license_decide(const struct license_known *k, const struct request_signal *sig,
+                                       int64_t now_wall_ms, int64_t grace_ms);

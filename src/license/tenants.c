@@ -149,7 +149,7 @@ static bool shard_room(struct shard *s)
 		return true;
 	uint32_t cap = s->cap ? s->cap * 2 : SHARD_FIRST_CAP;
 	__cleanup_free uint32_t *hashes = calloc(cap, sizeof *hashes);
-	struct tenant **at = calloc(cap, sizeof *at);
+	struct tenant **at = calloc(cap, sizeof(void *));
 	if (!hashes || !at) {
 		free(at);
 		return false;

@@ -27,7 +27,8 @@ struct tenant {
 	/* The one thing that changes in place: an uninstall must stop requests under way too, and cannot fail. */
 	_Atomic enum tenant_status status;
 	uint32_t hash;
-	struct str client_key, base_url, product_type, shared_secret, oauth_client_id; /* NUL-terminated too, in the same allocation; wiped */
+	struct str client_key, base_url, product_type, shared_secret,
+	    oauth_client_id; /* NUL-terminated too, in the same allocation; wiped */
 	int64_t first_installed_at, installed_at;
 	_Atomic int64_t updated_at;
 	bool installed_licensed; /* the install body has an entitlement */
