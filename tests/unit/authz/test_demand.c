@@ -80,7 +80,7 @@ static void tell(void *arg, const struct problem *p)
 static int load(void **state)
 {
 	(void)state;
-	return features_parse(STR("{\"features\":{\"board\":{\"active\":\"allow\"}},\"pages\":{}}"), "test", tell, NULL,
+	return (int)features_parse(STR("{\"features\":{\"board\":{\"active\":\"allow\"}},\"pages\":{}}"), "test", tell, NULL,
 	                      &features);
 }
 
