@@ -24,7 +24,7 @@ home() {
 	sqlite3.h) echo 'src/store/' ;;
 	libpq-fe.h) echo 'src/store/' ;;
 	jwt.h) echo 'src/connect/token_mint.c' ;;
-	openssl/*) echo 'src/base/secret.c src/base/digest.c src/base/seal.c src/connect/token src/sim/keys.c' ;;
+	openssl/*) echo 'src/base/secret.c src/base/digest.c src/base/algorithms.h src/connect/token src/sim/keys.c' ;;
 	zlib.h) echo 'src/http/static' ;;
 	*) echo 'src/' ;;
 	esac
