@@ -266,8 +266,8 @@ enum err app_start(const struct config *config, struct app **ret)
 		return err;
 	}
 	log_event(LOG_INFO, "server.started", LF_Z("public", app_public_address(app)),
-	          LF_Z("admin", app_admin_address(app)),
-	          LF_INT("tenants", all_tenants(app)), LF_Z("version", LICGATE_VERSION));
+	          LF_Z("admin", app_admin_address(app)), LF_INT("tenants", all_tenants(app)),
+	          LF_Z("version", LICGATE_VERSION));
 	*ret = app;
 	return OK;
 }

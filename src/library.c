@@ -112,8 +112,8 @@ int licgate_ask(struct licgate *gate, const struct licgate_request *r, struct li
 	const struct claims *claims = NULL;
 	const struct tenant *tenant = NULL;
 	if (code == TOKEN_OK)
-		code = auth_verify_for(c, &arena, str_of(r->method), str_of(r->target), token, r->context != 0, "licgate_ask", "",
-		                       &claims, &tenant);
+		code = auth_verify_for(c, &arena, str_of(r->method), str_of(r->target), token, r->context != 0, "licgate_ask",
+		                       "", &claims, &tenant);
 	if (code != TOKEN_OK) {
 		refuse(ret, code == TOKEN_TWO || code == TOKEN_NOT_UTF8 ? 400 : 401, token_code_name(code));
 		return code == TOKEN_NO_MEMORY ? -1 : 0;

@@ -35,7 +35,7 @@ enum licgate_verdict { LICGATE_DENY = 0, LICGATE_READ_ONLY, LICGATE_ALLOW };
 struct licgate_answer {
 	enum licgate_verdict verdict; /* LICGATE_READ_ONLY: allowed, since the method is GET or HEAD */
 	int status;                   /* what to answer: 200, 401 (token), 403 (licence or feature), 400 (malformed) */
-	const char *code;  /* policy code ("VALID", "EXPIRED" …) or why the token was refused; for logs, not for callers */
+	const char *code; /* policy code ("VALID", "EXPIRED" …) or why the token was refused; for logs, not for callers */
 	const char *state; /* of the licence; "" where the token was refused */
 	const char *source;
 	char client_key[256], account_id[256], base_url[512];

@@ -8,8 +8,8 @@
 #include "license/policy.h"
 
 struct demand {
-	bool context;  /* token=context: context-qsh is enough */
-	bool required; /* license=required */
+	bool context;                  /* token=context: context-qsh is enough */
+	bool required;                 /* license=required */
 	struct str feature_name;       /* empty: none asked for */
 	const struct feature *feature; /* NULL: none asked for, or no such feature */
 };

@@ -25,8 +25,8 @@ bool str_ieq(struct str a, struct str b); /* ASCII case only */
 bool str_starts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
 bool str_istarts(struct str s, struct str prefix);
-struct str str_trim(struct str s); /* ASCII blank and tab */
-int str_cmp(struct str a, struct str b); /* by unsigned bytes */
+struct str str_trim(struct str s);                      /* ASCII blank and tab */
+int str_cmp(struct str a, struct str b);                /* by unsigned bytes */
 bool str_ifind(struct str haystack, struct str needle); /* ASCII case-insensitive "contains" */
 
 /* Takes the piece before sep off *rest into *ret_piece; the last piece leaves *rest with ptr NULL. False when

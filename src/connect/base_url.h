@@ -12,11 +12,11 @@
 enum { BASE_URL_MAX = 512 };
 
 enum base_url_check { /* the zero value refuses */
-	BASE_URL_MALFORMED = 0,
-	BASE_URL_BAD_SCHEME,
-	BASE_URL_USERINFO,
-	BASE_URL_BAD_HOST, /* the host or its port is not in the list */
-	BASE_URL_OK
+	                  BASE_URL_MALFORMED = 0,
+	                  BASE_URL_BAD_SCHEME,
+	                  BASE_URL_USERINFO,
+	                  BASE_URL_BAD_HOST, /* the host or its port is not in the list */
+	                  BASE_URL_OK
 };
 /* allowed: NULL-terminated patterns. */
 enum base_url_check base_url_check(struct str url, char *const *allowed, bool allow_insecure);

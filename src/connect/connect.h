@@ -41,9 +41,9 @@ void auth_context(struct request *req, void *connect);
 void auth_lifecycle(struct request *req, void *connect);
 /* Verifies a token that came with another request (forward authentication). Failures are recorded with the
  * code; claims and tenant (a reference) are set on TOKEN_OK. */
-enum token_code auth_verify_for(struct connect *c, struct arena *a, struct str method, struct str target, struct str token,
-                                bool context_allowed, const char *route, const char *request_id, const struct claims **ret_claims,
-                                const struct tenant **ret_tenant);
+enum token_code auth_verify_for(struct connect *c, struct arena *a, struct str method, struct str target,
+                                struct str token, bool context_allowed, const char *route, const char *request_id,
+                                const struct claims **ret_claims, const struct tenant **ret_tenant);
 /* The licence signals a verified request carries. query: covered by the token's qsh, else pass an empty one. */
 struct request_signal auth_signal(struct arena *a, const struct claims *claims, struct str signed_query);
 

@@ -19,5 +19,5 @@ struct descriptor_check {
 
 /* where: JSON path such as "modules.generalPages[0].url", NULL for the file as a whole. */
 void descriptor_problem(struct descriptor_check *c, const char *where, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 void descriptor_check(struct descriptor_check *c, const json_t *root);

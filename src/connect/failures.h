@@ -9,9 +9,9 @@ enum { FAILURES_KEPT = 1000, FAILURE_CANONICAL_MAX = 512 };
 
 struct failure {
 	int64_t at;
-	const char *route;  /* pattern */
+	const char *route; /* pattern */
 	const char *code, *text;
-	char *tenant;       /* claimed clientKey, unverified; NULL if unreadable */
+	char *tenant; /* claimed clientKey, unverified; NULL if unreadable */
 	char *request_id;
 	char *computed_canonical; /* cut at FAILURE_CANONICAL_MAX; NULL when qsh was not reached */
 	char *computed_qsh, *received_qsh;

@@ -23,7 +23,7 @@ struct lifecycle_rules {
 
 struct lifecycle_body {
 	struct str client_key, product_type;
-	struct str base_url; /* without trailing slash */
+	struct str base_url;      /* without trailing slash */
 	struct str shared_secret; /* installed only; else empty */
 	struct str display_url, description, oauth_client_id, sen, entitlement_id, entitlement_number, capability_set;
 	struct str installation_id;

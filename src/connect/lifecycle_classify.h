@@ -1,7 +1,8 @@
 /* lifecycle_classify.h - which kind of "installed" is this? Pure.
  *
  * A site calls installed for a first install, a re-install, an upgrade, a new secret, a new name and after an import.
- * All that apply are told; the most telling one names the event. Cases: tests/unit/connect/test_lifecycle_classify.c. */
+ * All that apply are told; the most telling one names the event. Cases: tests/unit/connect/test_lifecycle_classify.c.
+ */
 #pragma once
 #include <stdbool.h>
 
@@ -19,11 +20,11 @@ enum install_kind {
 };
 
 struct install_facts {
-	bool known;           /* this clientKey is stored */
-	bool uninstalled;     /* … as uninstalled */
+	bool known;       /* this clientKey is stored */
+	bool uninstalled; /* … as uninstalled */
 	bool base_url_changed;
 	bool secret_changed;
-	bool address_taken;   /* another tenant, not uninstalled, has that base URL */
+	bool address_taken; /* another tenant, not uninstalled, has that base URL */
 };
 
 /* Bit 1<<kind of all that apply; never 0. */

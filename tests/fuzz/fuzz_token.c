@@ -16,15 +16,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define SECRET STR("fuzzed-tenant-secret")
-static const char public_pem[] =
-    "-----BEGIN PUBLIC KEY-----\n"
-    "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAzVPvmJwfAsPLVtwKJ5Rd\n"
-    "PH6H94hq71OO6MVLDl67VB0K8hK1yqTx7xLoy23y7GhYglGyMC88mjujFRcZzU9W\n"
-    "goGZGTb0vDIOwcHWllhG44sOZ5mmByOaQ5oFtYZiSf01Nz2nLeqEY0fgjGTnN13p\n"
-    "tfgs3WrHQjHoM0UmxGVDqs8RdFV30drhPLdCQAsa2j7ZSIo6eeKoAzHRR8TUae+a\n"
-    "05LAlUCatrCMOJ/Hm9F/d2zxM+hwJHuYS8KW3uRw2Ssb+7g0VHl+wDp2h0LY+4WX\n"
-    "Pxmhsu+u2CiaR3is0jgEICT7y4M15Q1GL5fkWfqij9HpUEvdam9k+JkL7oQQmJZ/\n"
-    "4QIDAQAB\n-----END PUBLIC KEY-----\n";
+static const char public_pem[] = "-----BEGIN PUBLIC KEY-----\n"
+                                 "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAzVPvmJwfAsPLVtwKJ5Rd\n"
+                                 "PH6H94hq71OO6MVLDl67VB0K8hK1yqTx7xLoy23y7GhYglGyMC88mjujFRcZzU9W\n"
+                                 "goGZGTb0vDIOwcHWllhG44sOZ5mmByOaQ5oFtYZiSf01Nz2nLeqEY0fgjGTnN13p\n"
+                                 "tfgs3WrHQjHoM0UmxGVDqs8RdFV30drhPLdCQAsa2j7ZSIo6eeKoAzHRR8TUae+a\n"
+                                 "05LAlUCatrCMOJ/Hm9F/d2zxM+hwJHuYS8KW3uRw2Ssb+7g0VHl+wDp2h0LY+4WX\n"
+                                 "Pxmhsu+u2CiaR3is0jgEICT7y4M15Q1GL5fkWfqij9HpUEvdam9k+JkL7oQQmJZ/\n"
+                                 "4QIDAQAB\n-----END PUBLIC KEY-----\n";
 
 static const struct str base_url = {"https://addon.example.test", 26};
 

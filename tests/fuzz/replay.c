@@ -1,4 +1,5 @@
-/* replay.c - stands in for libFuzzer in the ordinary test run: gives every corpus and regression file to the target once. */
+/* replay.c - stands in for libFuzzer in the ordinary test run: gives every corpus and regression file to the target
+ * once. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

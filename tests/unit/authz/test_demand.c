@@ -80,8 +80,8 @@ static void tell(void *arg, const struct problem *p)
 static int load(void **state)
 {
 	(void)state;
-	return (int)features_parse(STR("{\"features\":{\"board\":{\"active\":\"allow\"}},\"pages\":{}}"), "test", tell, NULL,
-	                      &features);
+	return (int)features_parse(STR("{\"features\":{\"board\":{\"active\":\"allow\"}},\"pages\":{}}"), "test", tell,
+	                           NULL, &features);
 }
 
 static int unload(void **state)
