@@ -27,8 +27,13 @@ static enum err read_object(struct str text, json_error_t *error, json_t **ret)
 {
 	out_of_memory = false;
 	json_t *root = json_loadb(text.len ? text.ptr : "", text.len, JSON_REJECT_DUPLICATES, error);
+	/* Also where a tree came back: the lexer goes on with a cut text when its buffer cannot grow. */
+	if (out_of_memory) {
+		json_decref(root);
+		return ERR_NOMEM;
+	}
 	if (!root)
-		return out_of_memory ? ERR_NOMEM : ERR_INVALID;
+		return ERR_INVALID;
 	if (!json_is_object(root)) {
 		json_decref(root);
 		*error = (json_error_t){.line = 1, .column = 1, .text = "an object is needed, within { and }"};

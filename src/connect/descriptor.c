@@ -52,16 +52,11 @@ static enum err fill(struct descriptor_check *c, struct str template, struct buf
 
 static enum err parse(struct descriptor_check *c, struct str text, json_t **ret)
 {
-	enum err err = json_read_object(text, ret);
-	if (err != ERR_INVALID)
-		return err;
-	json_error_t where = {0};
-	json_decref(json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, &where));
-	if (where.text[0])
-		descriptor_problem(c, NULL, "line %d: %s", where.line, where.text);
-	else
-		descriptor_problem(c, NULL, "is not one JSON object");
-	return ERR_INVALID;
+	json_error_t wrong;
+	enum err err = json_read_file(text, &wrong, ret);
+	if (err == ERR_INVALID)
+		descriptor_problem(c, NULL, "line %d: %s", wrong.line, wrong.text);
+	return err;
 }
 
 static enum err add_admin_path(struct descriptor *d, size_t *count, const json_t *module)
