@@ -11,8 +11,6 @@
 #include "base/secret.h"
 #include "commands.h"
 
-extern char **environ;
-
 enum { BACKUP_BUSY_MS = 5000 };
 
 static const char help[] =

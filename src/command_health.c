@@ -4,13 +4,12 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app.h"
 #include "base/cleanup.h"
 #include "base/secret.h"
 #include "commands.h"
-
-extern char **environ;
 
 enum { HEALTH_TIMEOUT_MS = 2500, HEALTH_ANSWER_MAX = 4096 };
 

@@ -11,8 +11,6 @@
 #include "base/secret.h"
 #include "commands.h"
 
-extern char **environ;
-
 enum { REKEY_BUSY_MS = 10000, REKEY_QUEUE_MAX = 4, TOLD_MAX = 20 };
 
 static const char help[] =

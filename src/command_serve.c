@@ -10,8 +10,6 @@
 #include "base/secret.h"
 #include "commands.h"
 
-extern char **environ;
-
 /* The one optional argument --help; anything else is used wrongly. -1: go on. */
 static int only_help(int argc, char **argv, const char *help)
 {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "admin/params.h"
 #include "admin/view.h"
@@ -15,8 +16,6 @@
 #include "tenants_args.h"
 #include "tenants_print.h"
 #include "tenants_remote.h"
-
-extern char **environ;
 
 enum { BUSY_MS = 5000, OUT_MAX = 512 * 1024 * 1024, LIST_DEFAULT = LIST_LIMIT_DEFAULT };
 

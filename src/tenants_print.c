@@ -33,8 +33,9 @@ static void row_of(struct row *r, struct lookups *l, const struct tenant *t)
 static void add_plain(struct buf *out, struct str text)
 {
 	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.ptr[i];
-		buf_char(out, c < 0x20 || c == 0x7f ? '?' : (char)c);
+		const unsigned char c = (unsigned char)text.ptr[i];
+		const bool control = c < 0x20 || c == 0x7f;
+		buf_add(out, control ? "?" : &text.ptr[i], 1);
 	}
 }
 

@@ -19,7 +19,8 @@ static void separate(struct csv *c)
 
 static bool formula(struct str s)
 {
-	return s.len > 0 && memchr("=+-@\t\r", s.ptr[0], 6) != NULL;
+	static const char starters[] = {'=', '+', '-', '@', '\t', '\r'};
+	return s.len > 0 && memchr(starters, s.ptr[0], sizeof starters) != NULL;
 }
 
 static bool needs_quotes(struct str s)

@@ -19,7 +19,9 @@ static struct str decode(struct str s, char *out)
 {
 	size_t len = 0;
 	for (size_t i = 0; i < s.len; i++) {
-		char c = s.ptr[i] == '+' ? ' ' : s.ptr[i];
+		char c = s.ptr[i];
+		if (c == '+')
+			c = ' ';
 		if (c == '%' && s.len - i > 2 && hex(s.ptr[i + 1]) >= 0 && hex(s.ptr[i + 2]) >= 0) {
 			c = (char)(hex(s.ptr[i + 1]) * 16 + hex(s.ptr[i + 2]));
 			i += 2;

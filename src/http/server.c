@@ -60,7 +60,7 @@ static enum err resolve(const struct http_server *s, struct addrinfo **ret)
 
 static enum err keep_address(struct http_server *s)
 {
-	struct sockaddr_storage a;
+	struct sockaddr_storage a = {0};
 	socklen_t len = sizeof a;
 	char host[HOST_MAX], port[8];
 	if (getsockname(s->listen_fd, (struct sockaddr *)&a, &len) != 0 ||
@@ -88,7 +88,7 @@ static enum err open_listener(struct http_server *s)
 /* Takes one waiting connection. False when there is none, or no file descriptor for it. */
 static bool accept_one(struct http_server *s)
 {
-	struct sockaddr_storage a;
+	struct sockaddr_storage a = {0};
 	socklen_t len = sizeof a;
 	const int fd = accept4(s->listen_fd, (struct sockaddr *)&a, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0)
