@@ -76,24 +76,29 @@ struct str url_target(struct str url)
 	return (struct str){url.ptr + path, url.len - path};
 }
 
-struct str remote_app_url(const struct remote_app *a, struct str relative, struct arena *arena)
+bool remote_app_url(const struct remote_app *a, struct str relative, struct arena *arena, struct str *ret)
 {
 	bool slash = relative.len > 0 && relative.ptr[0] == '/';
 	/* "//other.host/" and "https://…" would leave the app's own base URL */
 	if (str_starts(relative, STR("//")) || str_starts(relative, STR("http:")) || str_starts(relative, STR("https:")) ||
-	    !str_printable(relative) || str_find(relative, '#') < relative.len)
-		return (struct str){0};
-	char *url = arena_printf(arena, "%.*s%s%.*s", STR_ARG(a->base_url), slash ? "" : "/", STR_ARG(relative));
-	return str_of(url);
+	    !str_printable(relative) || str_find(relative, '#') < relative.len) {
+		*ret = STR("");
+		return true;
+	}
+	const char *url = arena_printf(arena, "%.*s%s%.*s", STR_ARG(a->base_url), slash ? "" : "/", STR_ARG(relative));
+	if (url)
+		*ret = str_of(url);
+	return url != NULL;
 }
 
-struct str remote_app_lifecycle_url(const struct remote_app *a, const char *name, struct arena *arena)
+bool remote_app_lifecycle_url(const struct remote_app *a, const char *name, struct arena *arena, struct str *ret)
 {
 	const json_t *lifecycle = json_get_obj(a->descriptor, "lifecycle");
 	struct str relative;
-	if (!lifecycle || json_get_str(lifecycle, name, &relative) != JSON_GOT)
-		return (struct str){0};
-	return remote_app_url(a, relative, arena);
+	if (lifecycle && json_get_str(lifecycle, name, &relative) == JSON_GOT)
+		return remote_app_url(a, relative, arena, ret);
+	*ret = STR("");
+	return true;
 }
 
 /* Calls fn for each module with a key and a page, until it returns false. */

@@ -16,13 +16,13 @@ struct remote_app {
 enum err remote_app_read(struct str text, struct remote_app *ret, const char **ret_why);
 void remote_app_release(struct remote_app *a);
 
-/* Absolute URL of lifecycle.NAME; empty: the descriptor has none, or it is not a relative URL. */
-struct str remote_app_lifecycle_url(const struct remote_app *a, const char *name, struct arena *arena);
+/* Absolute URL of lifecycle.NAME; empty: the descriptor has none, or not a relative one. False: out of memory. */
+bool remote_app_lifecycle_url(const struct remote_app *a, const char *name, struct arena *arena, struct str *ret);
 /* A module with a page, by key: its URL as in the descriptor, placeholders unfilled. False: no such module. */
 bool remote_app_module(const struct remote_app *a, struct str key, struct str *ret_url);
 /* [{"kind":"generalPages","key":…,"name":…}] of all modules that have a page. */
 void remote_app_modules_write(const struct remote_app *a, struct jsonw *w);
 /* Path and query of a URL below base_url, as the app's server sees them (and qsh needs them). */
 struct str url_target(struct str url);
-/* base_url and a relative URL joined; empty when it is absolute or memory is out. */
-struct str remote_app_url(const struct remote_app *a, struct str relative, struct arena *arena);
+/* base_url and a relative URL joined; empty: it would lead elsewhere. False: out of memory. */
+bool remote_app_url(const struct remote_app *a, struct str relative, struct arena *arena, struct str *ret);

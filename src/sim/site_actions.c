@@ -102,7 +102,8 @@ static bool prepare(struct action *a, struct arena *arena, struct step *step)
 	if (!site_prepare(a->site, a->kind, step->callback))
 		return false;
 	step->subject = token_subject(a->site, step->callback == CALLBACK_INSTALLED);
-	step->url = remote_app_lifecycle_url(&a->site->app, callback_name(step->callback), arena);
+	if (!remote_app_lifecycle_url(&a->site->app, callback_name(step->callback), arena, &step->url))
+		return false;
 	body_write(a->sim, a->site, step);
 	return step->body.err == OK;
 }

@@ -78,18 +78,23 @@ static const char *lic_of(const struct site_license *l)
 	return l->state == SITE_LICENSE_EXPIRED ? "expired" : "none";
 }
 
-/* Lock held. The page's URL without its token; false: the app has no such page. */
+/* Lock held. The page's URL without its token; false: the app has no such page. Out of memory sticks in out. */
 static bool page_url(struct sim *s, const struct site *site, struct request *req, struct str module, struct buf *out)
 {
 	struct str relative;
 	if (!remote_app_module(&site->app, module, &relative))
 		return false;
-	struct str url = remote_app_url(&site->app, relative, &req->arena);
-	if (url.len == 0)
+	struct str url = {0};
+	bool joined = remote_app_url(&site->app, relative, &req->arena, &url);
+	if (joined && url.len == 0)
 		return false;
 	char *origin = arena_printf(&req->arena, "http://%s", sim_address(s));
 	char *context_path = arena_printf(&req->arena, "/sites/%s", site->name);
 	char *channel = arena_printf(&req->arena, "channel-%.*s__%.*s", STR_ARG(site->app.key), STR_ARG(module));
+	if (!joined || !origin || !context_path || !channel) {
+		out->err = ERR_NOMEM;
+		return true;
+	}
 	add_filled(out, req, url);
 	add_param(out, "xdm_e", str_of(origin));
 	add_param(out, "xdm_c", str_of(channel));

@@ -71,11 +71,16 @@ static void urls_stay_below_the_base_url(void **state)
 	assert_int_equal(remote_app_read(str_of(whole), &app, &why), OK);
 	assert_true(str_eqz(app.base_path, "/base"));
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct str url = remote_app_lifecycle_url(&app, cases[i].lifecycle, &arena);
+		struct str url;
+		assert_true(remote_app_lifecycle_url(&app, cases[i].lifecycle, &arena, &url));
 		assert_true(str_eqz(url, cases[i].url));
 	}
-	assert_int_equal(remote_app_url(&app, STR("//evil.example/x"), &arena).len, 0);
-	assert_int_equal(remote_app_url(&app, STR("/x#y"), &arena).len, 0);
+	static const char *const elsewhere[] = {"//evil.example/x", "https://evil.example/", "/x#y", "/x\ny"};
+	for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++) {
+		struct str url;
+		assert_true(remote_app_url(&app, str_of(elsewhere[i]), &arena, &url));
+		assert_int_equal(url.len, 0);
+	}
 	assert_true(str_eqz(url_target(STR("http://h:1?a=b")), "?a=b"));
 	assert_true(str_eqz(url_target(STR("https://h/a/b?c")), "/a/b?c"));
 	arena_release(&arena);
