@@ -117,10 +117,15 @@ static enum err start(struct demo *d)
 		err = settings_make(d);
 	if (err == OK)
 		err = config_load(d->settings, print_problem, NULL, &d->config);
-	if (err == OK)
-		err = app_start(d->config, &d->app);
 	if (err != OK)
 		return err;
+	err = app_start(d->config, &d->app);
+	if (err != OK) {
+		fputs("licgate: the server did not start, as said above; where an address is taken, set LICGATE_LISTEN or "
+		      "LICGATE_ADMIN_LISTEN\n",
+		      stderr);
+		return err;
+	}
 	snprintf(descriptor, sizeof(descriptor), "%s/atlassian-connect.json", d->config->base_url);
 	err = sim_install(d->sim, "acme", descriptor);
 	if (err != OK)

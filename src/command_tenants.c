@@ -11,6 +11,7 @@
 #include "admin/view.h"
 #include "app.h"
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "base/secret.h"
 #include "commands.h"
 #include "tenants_args.h"
@@ -185,6 +186,7 @@ int command_tenants(int argc, char **argv)
 		fputs(help, stdout);
 		return 0;
 	}
+	log_set_level(LOG_ERROR); /* what matters is told to the person */
 	if (!crypto_init())
 		return 1;
 	__cleanup(config_free_p) struct config *config = NULL;
