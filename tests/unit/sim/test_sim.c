@@ -26,10 +26,12 @@ static struct app {
 	struct fake_server *server;
 	atomic_int status;
 	pthread_mutex_t lock;
+	pthread_cond_t opened;
+	bool closed; /* answers wait */
 	char targets[CALLS_KEPT][64];
 	char *tokens[CALLS_KEPT], *bodies[CALLS_KEPT];
 	size_t calls;
-} app = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} app = {.lock = PTHREAD_MUTEX_INITIALIZER, .opened = PTHREAD_COND_INITIALIZER};
 static struct sim *sim;
 
 static bool app_answers(void *arg, int fd, const struct fake_request *req)
@@ -52,8 +54,18 @@ static bool app_answers(void *arg, int fd, const struct fake_request *req)
 		app.bodies[app.calls] = strndup(req->body ? req->body : "", req->body_len);
 		app.calls++;
 	}
+	while (app.closed)
+		pthread_cond_wait(&app.opened, &app.lock);
 	pthread_mutex_unlock(&app.lock);
 	return fake_answer(fd, atomic_load(&app.status), "", "");
+}
+
+static void app_close(bool closed)
+{
+	pthread_mutex_lock(&app.lock);
+	app.closed = closed;
+	pthread_cond_broadcast(&app.opened);
+	pthread_mutex_unlock(&app.lock);
 }
 
 static int setup(void **state)
@@ -217,8 +229,10 @@ static void actions_of_one_site_run_one_after_the_other(void **state)
 	for (size_t i = 0; i < ACTIONS; i++)
 		a[i] = (struct action){
 		    .sim = sim, .site = sim->sites[0], .kind = i % 2 ? ACTION_INSTALL : ACTION_UNINSTALL, .done = action_done};
+	app_close(true); /* no answer before all are asked for */
 	for (size_t i = 0; i < ACTIONS; i++)
 		sim_act(&a[i]);
+	app_close(false);
 	wait_done(ACTIONS);
 	for (size_t i = 0; i < ACTIONS; i++)
 		assert_true(a[i].accepted);
