@@ -106,15 +106,17 @@ struct rsa_key *rsa_key_from_pem(struct str pem, enum token_code *ret_code)
 {
 	ERR_clear_error();
 	__cleanup(cleanup_pkey) EVP_PKEY *pkey = read_spki(pem);
+	if (!pkey)
+		pkey = read_spki(pem); /* the decoder may keep quiet about a failed allocation */
 	bool usable = pkey && key_ok(pkey), ran_out = ran_out_of_memory();
-	struct rsa_key *key = usable ? malloc(sizeof(*key)) : NULL;
-	if (!key) {
-		*ret_code = usable || ran_out ? TOKEN_NO_MEMORY : TOKEN_WEAK_KEY;
+	__cleanup_free struct rsa_key *key = malloc(sizeof(*key));
+	if (!key || !usable) {
+		*ret_code = !key || ran_out ? TOKEN_NO_MEMORY : TOKEN_WEAK_KEY;
 		return NULL;
 	}
 	key->modulus_bytes = (size_t)EVP_PKEY_get_size(pkey);
 	key->pkey = TAKE(pkey);
-	return key;
+	return TAKE(key);
 }
 
 void rsa_key_free(struct rsa_key *k)
@@ -125,16 +127,31 @@ void rsa_key_free(struct rsa_key *k)
 	free(k);
 }
 
+/* Empties the error queue. A bad signature is said by the RSA code itself; whatever else went wrong on the way, mostly
+ * want of memory, is no reason to tell the sender that its signature is bad. */
+static bool signature_was_bad(void)
+{
+	bool by_rsa = false, ran_out = false;
+	for (unsigned long e; (e = ERR_get_error()) != 0;) {
+		by_rsa = by_rsa || ERR_GET_LIB(e) == ERR_LIB_RSA;
+		ran_out = ran_out || ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE;
+	}
+	return by_rsa && !ran_out;
+}
+
 /* 1 good, 0 bad, -1 could not be tried. */
 static int signature_good(const struct token_unverified *t, const struct rsa_key *key)
 {
+	ERR_clear_error();
 	__cleanup(cleanup_md_ctx) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	EVP_PKEY_CTX *how = NULL; /* owned by ctx */
 	if (!ctx || EVP_DigestVerifyInit_ex(ctx, &how, "SHA256", NULL, NULL, key->pkey, NULL) != 1 ||
 	    EVP_PKEY_CTX_set_rsa_padding(how, RSA_PKCS1_PADDING) != 1)
 		return -1;
-	return EVP_DigestVerify(ctx, t->signature, t->signature_len, (const unsigned char *)t->signing_input.ptr,
-	                        t->signing_input.len) == 1;
+	if (EVP_DigestVerify(ctx, t->signature, t->signature_len, (const unsigned char *)t->signing_input.ptr,
+	                     t->signing_input.len) == 1)
+		return 1;
+	return signature_was_bad() ? 0 : -1;
 }
 
 enum token_code token_verify_rs256(const struct token_unverified *t, const struct rsa_key *key,

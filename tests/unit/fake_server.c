@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CONNECTIONS_MAX = 256, REQUEST_MAX = 256 * 1024 };
+enum { CONNECTIONS_MAX = 4096, REQUEST_MAX = 256 * 1024 };
 
 struct connection {
 	struct fake_server *server;
