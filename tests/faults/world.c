@@ -228,16 +228,28 @@ int world_posted(struct world *w, const char *tenant, const char *target, const 
 	return p.status;
 }
 
-int world_refreshed(struct world *w, const char *tenant)
+static int admin(struct world *w, const char *method, const char *path)
 {
 	char request[512];
 	struct page p;
 	snprintf(request, sizeof request,
-	         "POST /admin/api/v1/tenants/%s/refresh HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n"
+	         "%s /admin/api/v1/%s HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n"
 	         "Authorization: Bearer " ADMIN_TOKEN "\r\nContent-Length: 0\r\n\r\n",
-	         tenant);
+	         method, path);
 	ask(app_admin_address(w->app), request, &p);
 	return p.status;
+}
+
+int world_refreshed(struct world *w, const char *tenant)
+{
+	char path[128];
+	snprintf(path, sizeof path, "tenants/%s/refresh", tenant);
+	return admin(w, "POST", path);
+}
+
+int world_listed(struct world *w)
+{
+	return admin(w, "GET", "tenants?limit=500");
 }
 
 int world_healthy(struct world *w)

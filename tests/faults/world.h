@@ -34,6 +34,8 @@ void world_page(struct world *w, const char *tenant, const char *target, struct 
 int world_posted(struct world *w, const char *tenant, const char *target, const char *body);
 /* POST /admin/api/v1/tenants/KEY/refresh */
 int world_refreshed(struct world *w, const char *tenant);
+/* GET /admin/api/v1/tenants */
+int world_listed(struct world *w);
 int world_healthy(struct world *w);
 /* The secret an install gives a tenant. */
 void world_secret(const char *tenant, char out[static 64]);
