@@ -45,9 +45,8 @@ async function call(path, options = {}) {
   return body;
 }
 
-function seatsText({ limit, used } = {}) {
-  if (!limit) return `${used ?? 0} used`;
-  return limit < 0 ? `${used} used, no limit` : `${used} of ${limit} used`;
+function seatsText({ limit, used }) {
+  return limit ? `${used} of ${limit} used` : `${used} used`;
 }
 
 function showFeatures(features) {
