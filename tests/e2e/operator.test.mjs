@@ -1,10 +1,10 @@
 // operator.test.mjs - what an operator can see and do: admin API, CSV, the command line, health, metrics.
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { Licgate, ADMIN_TOKEN, SECRET_KEYS, request, run, until } from './lib/licgate.mjs';
+import { Licgate, ADMIN_TOKEN, SECRET_KEYS, project, request, run, until } from './lib/licgate.mjs';
 import { Atlassian, active, evaluation, notLicensed } from './lib/atlassian.mjs';
 
 let world, app;
@@ -201,6 +201,11 @@ describe('check tells every problem with its place', () => {
     }
     const { stderr } = await check({ LICGATE_LISTEN: 'nowhere', LICGATE_LOG: 'loud' });
     assert.equal(stderr.trim().split('\n').length, 2, stderr);
+  });
+
+  test('the README has the table that the code prints', async () => {
+    const { stdout } = await run(['check', '--settings']);
+    assert.ok(readFileSync(path.join(project, 'README.md'), 'utf8').includes(stdout), 'copy the output of licgate check --settings into the README');
   });
 
   test('features file and descriptor', async () => {
