@@ -96,6 +96,32 @@ static void admin_pages_are_known(void **state)
 	descriptor_free(d);
 }
 
+static void what_a_vendor_may_add(void **state)
+{
+	(void)state;
+	static const char *const modules[] = {
+	    "\"webItems\": [{\"key\": \"help\", \"url\": \"https://example.com/help\"}],", /* a link, nothing we serve */
+	    "\"webItems\": [{\"key\": \"x\", \"url\": \"/app/export?issue={issue.id}\"}],",
+	    "\"jiraEntityProperties\": [{\"key\": \"p\"}],",
+	};
+	struct config config = {.base_url = base_url};
+	for (size_t i = 0; i < sizeof(modules) / sizeof(modules[0]); i++) {
+		char with[200];
+		struct told told;
+		struct descriptor *d = NULL;
+		snprintf(with, sizeof(with), "%s \"webhooks\": [", modules[i]);
+		write_template("\"webhooks\": [", with);
+		if (load(file, &config, &told, &d) != OK)
+			fail_msg("%s: %s", modules[i], told.first_place);
+		descriptor_free(d);
+	}
+	write_template("\"enabled\": \"/enabled\",", ""); /* not every app asks for it */
+	struct told told;
+	struct descriptor *d = NULL;
+	assert_int_equal(load(file, &config, &told, &d), OK);
+	descriptor_free(d);
+}
+
 static void problems_name_their_place(void **state)
 {
 	(void)state;
@@ -126,6 +152,20 @@ static void problems_name_their_place(void **state)
 	    {"\"event\": \"user_updated\", ", "", ": modules.webhooks[1].event"},
 	    {"/webhooks/user_deleted", "/hooks/user_deleted", ": modules.webhooks[2].url"},
 	    {"\"apiVersion\": 1,", "\"apiVersion\": 1, \"apiVersion\": 1,", ""},
+	    {"\"name\": \"Licgate example app\"", "\"name\": \"\"", ": name"},
+	    {"\"vendor\": {", "\"vendor\": 1, \"x\": {", ": vendor"},
+	    {"\"name\": \"Example Vendor\"", "\"name\": []", ": vendor.name"},
+	    {"[\"READ\"]", "\"READ\"", ": scopes"},
+	    {"[\"READ\"]", "[\"READ\", 1]", ": scopes[1]"},
+	    {"[\"READ\"]", "[\"READ WRITE\"]", ": scopes[0]"},
+	    {"\"lifecycle\":", "\"lifecycles\":", ": lifecycle"},
+	    {"\"/uninstalled\"", "7", ": lifecycle.uninstalled"},
+	    {"\"modules\": {", "\"modules\": [], \"x\": {", ": modules"},
+	    {"\"configurePage\": {", "\"configurePage\": 1, \"x\": {", ": modules.configurePage"},
+	    {"\"webhooks\": [", "\"webhooks\": [\"user_created\",", ": modules.webhooks[0]"},
+	    {", \"url\": \"/webhooks/user_created\"", "", ": modules.webhooks[0].url"},
+	    {"\"webhooks\": [", "\"webPanels\": [{\"key\": \"a\", \"url\": \"https://x.example/\"}], \"webhooks\": [",
+	     ": modules.webPanels[0].url"},
 	    {"\"apiVersion\": 1,", "\"apiVersion\": 1", ""},
 	};
 	struct config config = {.base_url = base_url};
@@ -198,8 +238,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_shipped_template_is_good), cmocka_unit_test(admin_pages_are_known),
-	    cmocka_unit_test(problems_name_their_place),    cmocka_unit_test(every_problem_is_told),
-	    cmocka_unit_test(a_file_that_is_not_there),     cmocka_unit_test(http_is_for_tests_alone),
+	    cmocka_unit_test(what_a_vendor_may_add),        cmocka_unit_test(problems_name_their_place),
+	    cmocka_unit_test(every_problem_is_told),        cmocka_unit_test(a_file_that_is_not_there),
+	    cmocka_unit_test(http_is_for_tests_alone),
 	};
 	return cmocka_run_group_tests(tests, make_file, remove_file);
 }

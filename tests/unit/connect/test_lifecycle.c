@@ -237,6 +237,35 @@ static void retention_goes_on_until_nothing_is_left(void **state)
 	assert_int_equal(tenants_count(d->tenants, TENANT_UNINSTALLED), 0);
 }
 
+static void a_sweep_that_fails_is_tried_again(void **state)
+{
+	struct door *d = *state;
+	struct store *full = NULL;
+	const struct store_options so = {.url = "sqlite::memory:", .clock = &d->clock.clock, .queue_max = 0};
+	assert_int_equal(door_install(d, SECRET, HOME, ""), 204);
+	assert_int_equal(door_lifecycle(d, lifecycle_uninstalled, "uninstalled"), 204);
+	assert_int_equal(store_open(&so, &full), OK);
+	d->connect.store = full;
+	door_step(d, 31LL * 86400000);
+	assert_int_equal(tenants_count(d->tenants, TENANT_UNINSTALLED), 1);
+	d->connect.store = d->store;
+	store_close(full);
+	door_step(d, 3600000);
+	assert_int_equal(tenants_count(d->tenants, TENANT_UNINSTALLED), 0);
+}
+
+static void a_page_before_the_look_up_is_proof_enough(void **state)
+{
+	struct door *d = *state;
+	const struct license_facts facts = {.valid = true, .resource = 1, .max_age_s = -1};
+	assert_int_equal(door_install(d, SECRET, HOME, ""), 204);
+	d->facts = &facts;
+	door_ask(d, page_license_json, "GET", "/app/license.json", "");
+	assert_int_equal(d->fetches, 1);
+	door_step(d, 1000);
+	assert_int_equal(d->fetches, 1);
+}
+
 static void a_look_up_proves_the_secret_soon_after(void **state)
 {
 	struct door *d = *state;
@@ -277,6 +306,8 @@ int main(void)
 	    TEST(a_full_store_acknowledges_nothing),
 	    TEST(retention),
 	    TEST(retention_goes_on_until_nothing_is_left),
+	    TEST(a_sweep_that_fails_is_tried_again),
+	    TEST(a_page_before_the_look_up_is_proof_enough),
 	    TEST(a_look_up_proves_the_secret_soon_after),
 	    TEST(no_look_up_for_one_that_is_gone),
 	};
