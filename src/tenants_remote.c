@@ -39,17 +39,6 @@ static void on_answer(void *arg, const struct http_answer *answer)
 	pthread_mutex_unlock(&q->lock);
 }
 
-static void encode(struct buf *out, struct str text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.ptr[i];
-		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-._~", c)))
-			buf_char(out, (char)c);
-		else
-			buf_printf(out, "%%%02X", c);
-	}
-}
-
 static enum err ask(const struct config *config, const char *method, struct str url, struct str body,
                     struct question *q)
 {
@@ -123,7 +112,7 @@ int tenants_remote(const struct config *config, const struct tenants_args *a)
 		return 1;
 	}
 	buf_printf(&url, "http://%s/admin/api/v1/tenants/", config->admin_listen);
-	encode(&url, str_of(a->key));
+	buf_percent(&url, str_of(a->key));
 	buf_z(&url, a->verb == TENANTS_REFRESH ? "/refresh" : "/override");
 	if (a->verb == TENANTS_OVERRIDE) {
 		method = a->end ? "DELETE" : "PUT";

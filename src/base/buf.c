@@ -143,3 +143,18 @@ char *buf_take(struct buf *b)
 	b->err = err;
 	return text;
 }
+
+void buf_percent(struct buf *b, struct str s)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+		             c == '.' || c == '_' || c == '~';
+		const char escaped[] = {'%', digits[c >> 4], digits[c & 15]};
+		if (plain)
+			buf_char(b, (char)c);
+		else
+			buf_add(b, escaped, sizeof(escaped));
+	}
+}

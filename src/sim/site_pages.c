@@ -19,26 +19,13 @@ static const struct {
     {"addon.key", ""},       {"version.id", "10200"}, {"component.id", "10300"},
 };
 
-static void add_encoded(struct buf *out, struct str text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.ptr[i];
-		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-		             c == '.' || c == '_' || c == '~';
-		if (plain)
-			buf_char(out, (char)c);
-		else
-			buf_printf(out, "%%%02X", c);
-	}
-}
-
 static void add_param(struct buf *out, const char *name, struct str value)
 {
 	bool first = str_find(buf_text(out), '?') == out->len;
 	buf_char(out, first ? '?' : '&');
 	buf_z(out, name);
 	buf_char(out, '=');
-	add_encoded(out, value);
+	buf_percent(out, value);
 }
 
 static struct str placeholder_value(struct request *req, struct str name)
@@ -62,11 +49,11 @@ static void add_filled(struct buf *out, struct request *req, struct str url)
 		url = (struct str){url.ptr + open, url.len - open};
 		size_t close = str_find(url, '}');
 		if (close == url.len) {
-			add_encoded(out, url);
+			buf_percent(out, url);
 			return;
 		}
 		if (close > 0)
-			add_encoded(out, placeholder_value(req, (struct str){url.ptr + 1, close - 1}));
+			buf_percent(out, placeholder_value(req, (struct str){url.ptr + 1, close - 1}));
 		url = (struct str){url.ptr + close + 1, url.len - close - 1};
 	}
 }

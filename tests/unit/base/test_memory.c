@@ -150,6 +150,15 @@ static void writes_every_number(void **state)
 	assert_text(buf_text(&b), "-9223372036854775808 9223372036854775807 0");
 }
 
+static void what_a_url_reserves_is_escaped(void **state)
+{
+	(void)state;
+	struct buf b = BUF_INIT(100);
+	buf_percent(&b, STR("aZ09-._~ /?&=%+\xe2\x82\xac\x01"));
+	assert_string_equal(b.data, "aZ09-._~%20%2F%3F%26%3D%25%2B%E2%82%AC%01");
+	buf_release(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +170,7 @@ int main(void)
 	    cmocka_unit_test(an_error_sticks_until_reset),
 	    cmocka_unit_test(taking_moves_the_text),
 	    cmocka_unit_test(writes_every_number),
+	    cmocka_unit_test(what_a_url_reserves_is_escaped),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
