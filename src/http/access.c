@@ -91,7 +91,8 @@ void access_done(struct http_conn *c)
 		return;
 	const int64_t us = now_mono_us() - req->started_mono_us;
 	metric_inc(status_counter(c->server, req->route, c->status));
-	metric_observe_us(c->server->seconds, us);
+	if (!c->stream) /* how long somebody listened says nothing of the server */
+		metric_observe_us(c->server->seconds, us);
 	const enum log_level level = c->status >= 500 ? LOG_WARN : LOG_DEBUG;
 	if (!log_enabled(level))
 		return;

@@ -142,6 +142,22 @@ void conn_request_waits(struct http_conn *c)
 	atomic_store(&c->phase, CONN_WAITING);
 }
 
+void conn_without_deadline(struct http_conn *c)
+{
+	atomic_store(&c->deadline, NEVER);
+}
+
+void conn_deadline_again(struct http_conn *c)
+{
+	atomic_store(&c->deadline, deadline_in(c->server, c->server->o.request_timeout_ms));
+}
+
+/* By the next sweep: the connection's socket is the sweep's to shut. */
+void conn_cut(struct http_conn *c)
+{
+	atomic_store(&c->deadline, deadline_in(c->server, 0));
+}
+
 /* Either this worker sees that the server stops, or the stopping server sees the connection idle. */
 void conn_request_ends(struct http_conn *c)
 {
@@ -220,9 +236,12 @@ enum err conns_start(struct http_server *s)
 void conns_end_idle(struct http_server *s)
 {
 	pthread_mutex_lock(&s->lock);
-	for (struct http_conn *c = s->conns; c; c = c->next)
+	for (struct http_conn *c = s->conns; c; c = c->next) {
 		if (atomic_load(&c->phase) == CONN_IDLE)
 			shutdown(c->fd, SHUT_RD);
+		if (c->stream)
+			stream_end(c->stream);
+	}
 	pthread_mutex_unlock(&s->lock);
 }
 

@@ -13,6 +13,7 @@
 #include "http/framing.h"
 #include "http/request.h"
 #include "http/server.h"
+#include "http/stream.h"
 
 enum {
 	DRAIN_MAX = 1024 * 1024, /* bytes of a refused body that are read so that the client sees the answer */
@@ -73,8 +74,9 @@ struct http_conn {
 	const char *refusal_code;
 	unsigned allow; /* methods of the path, for a 405 */
 	handler_fn *then;
-	void *room; /* of the function that runs or waits */
-	int status; /* of the answer; 0: none yet */
+	void *room;            /* of the function that runs or waits */
+	int status;            /* of the answer; 0: none yet */
+	struct stream *stream; /* a reference, where the answer is one; server->lock */
 	struct request req;
 };
 
@@ -113,8 +115,12 @@ void conn_request_begins(struct http_conn *c);
 void conn_request_ends(struct http_conn *c);
 void conn_request_waits(struct http_conn *c);
 void conn_unref(struct http_conn *c);
+/* Of a stream: none while it lives, the request's once it ends, over at once. */
+void conn_without_deadline(struct http_conn *c);
+void conn_deadline_again(struct http_conn *c);
+void conn_cut(struct http_conn *c);
 enum err conns_start(struct http_server *s);
-/* All idle ones end once what they already sent is answered. */
+/* All idle ones end once what they already sent is answered, and so do streams. */
 void conns_end_idle(struct http_server *s);
 /* Waits until none is left; false when the time is over. */
 bool conns_wait(struct http_server *s, int64_t timeout_ms);
@@ -129,7 +135,12 @@ void request_on_completed(void *server, struct MHD_Connection *mhd, void **con_c
                           enum MHD_RequestTerminationCode how);
 size_t request_unescape(void *server, struct MHD_Connection *mhd, char *text);
 
-/* reply.c: 503 without a look at the request, which its job still holds. */
+/* stream.c: the request is over; gives back the connection's reference. */
+void stream_detach(struct stream *s);
+
+/* reply.c: queues it with the usual headers and lets go of it; NULL is out of memory. */
+void reply_response(struct request *req, int status, struct MHD_Response *response, const char *content_type);
+/* 503 without a look at the request, which its job still holds. */
 void reply_abandoned(struct http_conn *c);
 
 /* access.c */

@@ -61,6 +61,8 @@ static void add_headers(struct draft *d, struct request *req, const char *conten
 	for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++)
 		if (!given(headers, count, defaults[i].name))
 			add(d, defaults[i].name, defaults[i].value);
+	if (s->o.frames_denied)
+		add(d, "X-Frame-Options", "DENY");
 	if (s->o.https_base || s->o.tls_cert_pem)
 		add(d, "Strict-Transport-Security", "max-age=31536000; includeSubDomains");
 	add(d, "X-Request-Id", req->id);
@@ -79,6 +81,14 @@ static void queue(struct http_conn *c, int status, struct draft d)
 		MHD_destroy_response(d.response);
 	c->stage = queued ? STAGE_REPLIED : STAGE_FAILED;
 	c->status = queued ? status : 0;
+}
+
+void reply_response(struct request *req, int status, struct MHD_Response *response, const char *content_type)
+{
+	struct draft d = {response, true};
+	if (d.response)
+		add_headers(&d, req, content_type, NULL, 0);
+	queue(req->conn, status, d);
 }
 
 static void send_body(struct request *req, int status, const char *content_type, struct str body,

@@ -290,6 +290,17 @@ static void end_request(struct request *req)
 	buf_wipe(&req->conn->body);
 }
 
+static void end_stream(struct http_conn *c)
+{
+	if (!c->stream) /* set by this thread */
+		return;
+	pthread_mutex_lock(&c->server->lock);
+	struct stream *s = c->stream;
+	c->stream = NULL;
+	pthread_mutex_unlock(&c->server->lock);
+	stream_detach(s);
+}
+
 void request_on_completed(void *server, struct MHD_Connection *mhd, void **con_cls, enum MHD_RequestTerminationCode how)
 {
 	(void)server;
@@ -300,6 +311,7 @@ void request_on_completed(void *server, struct MHD_Connection *mhd, void **con_c
 		return;
 	c->has_request = false;
 	access_done(c);
+	end_stream(c);
 	if (!c->waiting) /* else its job still has it */
 		end_request(&c->req);
 	conn_request_ends(c);

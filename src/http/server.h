@@ -39,7 +39,8 @@ struct http_options {
 	struct authenticator authenticators[AUTH_COUNT]; /* a route whose auth has none stops the start */
 	const struct clock *clock;
 	struct timers *timers;
-	bool https_base; /* the public URL is https: send HSTS although a proxy ends TLS */
+	bool frames_denied; /* every answer says X-Frame-Options: DENY */
+	bool https_base;    /* the public URL is https: send HSTS although a proxy ends TLS */
 };
 
 /* Fails with a line in the log: bad table, address in use, bad certificate. */

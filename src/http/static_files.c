@@ -9,7 +9,7 @@
 
 #include "http/static_load.h"
 
-enum { PATH_MAX_BYTES = 512, TAG_MAX = STATIC_HASH_LEN + 8 };
+enum { PATH_MAX_BYTES = 512, TAG_MAX = STATIC_HASH_LEN + 8, MORE_HEADERS = 4 };
 
 struct str static_files_page(const struct static_files *s, struct str folder, struct str name)
 {
@@ -62,39 +62,53 @@ static bool has_tag(struct str if_none_match, struct str tag)
 	return false;
 }
 
-static const struct static_file *find_asset(const struct static_files *s, struct str name)
+static const struct static_file *find_in(const struct static_files *s, struct str folder, struct str name)
 {
 	char path[PATH_MAX_BYTES];
-	const struct str folder = STR("assets/");
-	if (name.len > sizeof path - folder.len)
+	if (folder.len + name.len + 1 > sizeof path)
 		return NULL;
 	memcpy(path, folder.ptr, folder.len);
-	memcpy(path + folder.len, name.ptr, name.len);
-	return static_find(s, (struct str){path, folder.len + name.len});
+	path[folder.len] = '/';
+	memcpy(path + folder.len + 1, name.ptr, name.len);
+	return static_find(s, (struct str){path, folder.len + 1 + name.len});
+}
+
+static bool has_hash(struct request *req, const struct static_file *f)
+{
+	size_t count = 0;
+	const struct str wanted = query_get(&req->arena, req->query, "v", &count);
+	return count == 1 && str_eqz(wanted, f->hash);
+}
+
+void static_files_reply(struct request *req, const struct static_files *s, struct str folder, struct str name,
+                        const struct header *more, size_t more_count)
+{
+	const struct static_file *f = find_in(s, folder, name);
+	if (!f || more_count > MORE_HEADERS) {
+		reply_problem(req, 404, "not_found", NULL, NULL, 0);
+		return;
+	}
+	const bool is_gzip = f->gzip.ptr && takes_gzip(request_header(req, "Accept-Encoding"));
+	char tag[TAG_MAX];
+	snprintf(tag, sizeof tag, "\"%s%s\"", f->hash, is_gzip ? "-gz" : "");
+	struct header headers[4 + MORE_HEADERS] = {
+	    {"Cache-Control", has_hash(req, f) ? STR("public, max-age=31536000, immutable") : STR("no-cache")},
+	    {"ETag", str_of(tag)},
+	    {"Vary", STR("Accept-Encoding")},
+	};
+	size_t count = 3;
+	for (size_t i = 0; i < more_count; i++)
+		headers[count++] = more[i];
+	if (has_tag(request_header(req, "If-None-Match"), str_of(tag))) {
+		reply_borrowed(req, 304, NULL, STR(""), headers, count);
+		return;
+	}
+	if (is_gzip)
+		headers[count++] = (struct header){"Content-Encoding", STR("gzip")};
+	reply_borrowed(req, 200, f->type, is_gzip ? f->gzip : f->body, headers, count);
 }
 
 void static_files_serve(struct request *req, void *static_files)
 {
-	const struct static_file *f = find_asset(static_files, req->params.part[0]);
-	if (!f) {
-		reply_problem(req, 404, "not_found", NULL, NULL, 0);
-		return;
-	}
-	size_t count = 0;
-	const struct str wanted = query_get(&req->arena, req->query, "v", &count);
-	const bool is_gzip = f->gzip.ptr && takes_gzip(request_header(req, "Accept-Encoding"));
-	char tag[TAG_MAX];
-	snprintf(tag, sizeof tag, "\"%s%s\"", f->hash, is_gzip ? "-gz" : "");
-	const struct header headers[] = {
-	    {"Cache-Control",
-	     count == 1 && str_eqz(wanted, f->hash) ? STR("public, max-age=31536000, immutable") : STR("no-cache")},
-	    {"ETag", str_of(tag)},
-	    {"Vary", STR("Accept-Encoding")},
-	    {"Content-Encoding", is_gzip ? STR("gzip") : STR("")},
-	};
-	const size_t header_count = sizeof headers / sizeof headers[0];
-	if (has_tag(request_header(req, "If-None-Match"), str_of(tag)))
-		reply_borrowed(req, 304, NULL, STR(""), headers, header_count - 1);
-	else
-		reply_borrowed(req, 200, f->type, is_gzip ? f->gzip : f->body, headers, header_count);
+	static_files_reply(req, static_files, STR("assets"), req->params.part[0], NULL, 0);
 }

@@ -17,3 +17,6 @@ void static_files_free(struct static_files *s);
 struct str static_files_page(const struct static_files *s, struct str folder, struct str name);
 /* Handler of GET /assets/REST: ETag and 304, long caching when ?v= is the content hash, gzip by Accept-Encoding. */
 void static_files_serve(struct request *req, void *static_files);
+/* The file folder/NAME with ETag and 304, gzip by Accept-Encoding; 404 where there is none. more: further headers. */
+void static_files_reply(struct request *req, const struct static_files *s, struct str folder, struct str name,
+                        const struct header *more, size_t more_count);

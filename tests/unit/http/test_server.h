@@ -5,8 +5,16 @@
 #include "base/timers.h"
 #include "http/conn.h"
 #include "http/reply.h"
+#include "http/stream.h"
 
-enum { REQUEST_MS = 15000, IDLE_MS = 60000, SMALL_BODY = 10, MAX_BODY = 4096, BIG_BYTES = 16 * 1024 * 1024 };
+enum {
+	REQUEST_MS = 15000,
+	IDLE_MS = 60000,
+	SMALL_BODY = 10,
+	MAX_BODY = 4096,
+	BIG_BYTES = 16 * 1024 * 1024,
+	STREAM_PENDING = 64 * 1024
+};
 
 struct test_server {
 	struct clock_manual clock;
@@ -19,6 +27,8 @@ struct test_server {
 	pthread_mutex_t lock;
 	struct request *waiting[256];
 	unsigned waiting_count;
+	struct stream *streams[16]; /* of /stream, in order: the test's; under lock */
+	unsigned stream_count;
 	char *big;
 };
 
@@ -34,3 +44,5 @@ void test_server_until_open(struct test_server *t, unsigned count);
 /* Until that many connections are in that phase. */
 void test_server_until_phase(struct test_server *t, enum conn_phase phase, unsigned count);
 struct request *test_server_waiting(struct test_server *t, unsigned i);
+/* Waits until that stream was opened. */
+struct stream *test_server_stream(struct test_server *t, unsigned i);

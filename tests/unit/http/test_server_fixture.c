@@ -94,6 +94,17 @@ static void big(struct request *req, void *room)
 	reply_borrowed(req, 200, "text/plain", (struct str){t->big, BIG_BYTES}, NULL, 0);
 }
 
+static void open_stream(struct request *req, void *room)
+{
+	struct test_server *t = room;
+	struct stream *s = reply_stream(req, "text/event-stream", STREAM_PENDING);
+	if (!s)
+		return;
+	pthread_mutex_lock(&t->lock);
+	t->streams[t->stream_count++] = s;
+	pthread_mutex_unlock(&t->lock);
+}
+
 static void headers(struct request *req, void *room)
 {
 	(void)room;
@@ -141,6 +152,7 @@ static const struct route rows[] = {
     {METHOD_GET, "/twice", AUTH_NONE, 1, 0, wait_twice},
     {METHOD_GET, "/silent", AUTH_NONE, 1, 0, silent},
     {METHOD_GET, "/big", AUTH_NONE, 1, 0, big},
+    {METHOD_GET, "/stream", AUTH_NONE, 1, 0, open_stream},
     {METHOD_GET, "/headers", AUTH_NONE, 1, 0, headers},
     {METHOD_GET, "/refused", AUTH_SELF, 1, 0, refused},
     {METHOD_GET, "/busy", AUTH_NONE, 1, 0, busy},
@@ -183,6 +195,8 @@ struct test_server *test_server_start(void (*adjust)(struct http_options *o))
 void test_server_free(struct test_server *t, int64_t stop_ms)
 {
 	http_server_stop(t->server, stop_ms);
+	for (unsigned i = 0; i < t->stream_count; i++)
+		stream_unref(t->streams[i]);
 	timers_free(t->timers);
 	pthread_mutex_destroy(&t->lock);
 	free(t->big);
@@ -245,6 +259,24 @@ void test_server_until_open(struct test_server *t, unsigned count)
 void test_server_until_phase(struct test_server *t, enum conn_phase phase, unsigned count)
 {
 	assert_true(raw_until(is_in_phase, &(struct count){t, count, phase}));
+}
+
+static bool is_streaming(void *arg)
+{
+	struct count *c = arg;
+	pthread_mutex_lock(&c->t->lock);
+	const unsigned n = c->t->stream_count;
+	pthread_mutex_unlock(&c->t->lock);
+	return n >= c->want;
+}
+
+struct stream *test_server_stream(struct test_server *t, unsigned i)
+{
+	assert_true(raw_until(is_streaming, &(struct count){.t = t, .want = i + 1}));
+	pthread_mutex_lock(&t->lock);
+	struct stream *s = t->streams[i];
+	pthread_mutex_unlock(&t->lock);
+	return s;
 }
 
 struct request *test_server_waiting(struct test_server *t, unsigned i)
