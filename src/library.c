@@ -2,13 +2,13 @@
  * server's own routes, for a program that serves its requests itself. */
 #include "licgate/licgate.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "app.h"
 #include "base/cleanup.h"
 #include "base/secret.h"
-#include "connect/qsh.h"
+#include "connect/gate.h"
 
 struct licgate {
 	struct config *config;
@@ -45,11 +45,6 @@ const char *licgate_address(const struct licgate *gate)
 	return app_public_address(gate->app);
 }
 
-static void copy(char *out, size_t size, struct str s)
-{
-	snprintf(out, size, "%.*s", STR_ARG(s));
-}
-
 static void refuse(struct licgate_answer *a, int status, const char *code)
 {
 	a->verdict = LICGATE_DENY;
@@ -57,21 +52,33 @@ static void refuse(struct licgate_answer *a, int status, const char *code)
 	a->code = code;
 }
 
-/* What the licence and the feature make of a request whose token is verified. */
-static void rule(struct connect *c, struct arena *arena, const struct licgate_request *r, const struct claims *claims,
-                 const struct tenant *tenant, struct licgate_answer *a)
+/* Whole or not at all: a name that is cut is another one's. */
+static bool copy(char *out, size_t size, struct str s)
 {
-	struct str query = str_of(r->target);
-	size_t at = str_find(query, '?');
-	query = claims->is_context || at == query.len ? STR("") : (struct str){query.ptr + at + 1, query.len - at - 1};
-	const struct request_signal signal = auth_signal(arena, claims, query);
+	if (s.len >= size)
+		return false;
+	if (s.len > 0)
+		memcpy(out, s.ptr, s.len);
+	out[s.len] = '\0';
+	return true;
+}
+
+static bool identify(struct licgate_answer *a, const struct claims *claims, const struct tenant *tenant)
+{
+	return copy(a->client_key, sizeof a->client_key, tenant->client_key) &&
+	       copy(a->account_id, sizeof a->account_id, claims->account_id) &&
+	       copy(a->base_url, sizeof a->base_url, tenant->base_url);
+}
+
+/* What the licence and the feature make of a request whose token is verified. */
+static void rule(struct connect *c, struct arena *arena, const struct licgate_request *r, struct str query,
+                 const struct claims *claims, const struct tenant *tenant, struct licgate_answer *a)
+{
+	const struct request_signal signal = auth_signal(arena, claims, claims->is_context ? STR("") : query);
 	bool wait = false;
 	const struct license_decision d = lookups_decide(c->lookups, tenant, &signal, &wait);
 	a->state = license_state_name(d.state);
 	a->source = license_source_name(d.source);
-	copy(a->client_key, sizeof a->client_key, tenant->client_key);
-	copy(a->account_id, sizeof a->account_id, claims->account_id);
-	copy(a->base_url, sizeof a->base_url, tenant->base_url);
 	if (!r->feature) {
 		a->verdict = LICGATE_ALLOW;
 		a->status = 200;
@@ -83,12 +90,10 @@ static void rule(struct connect *c, struct arena *arena, const struct licgate_re
 		refuse(a, 403, "unknown_feature");
 		return;
 	}
-	bool seat = !feature->seats || seat_take(c->lookups, tenant, claims->account_id);
-	const struct ruling ruling = policy_rule(feature, &d, tenant->first_installed_at, seat);
-	const enum method method = method_of(str_of(r->method));
-	const bool reads = method == METHOD_GET || method == METHOD_HEAD;
+	const struct ruling ruling = gate_rule(c, feature, tenant, &d, claims->account_id);
 	a->code = policy_code_name(ruling.code);
-	if (ruling.verdict == VERDICT_DENY || (ruling.verdict == VERDICT_READ_ONLY && !reads)) {
+	if (ruling.verdict == VERDICT_DENY ||
+	    (ruling.verdict == VERDICT_READ_ONLY && !gate_method_reads(str_of(r->method)))) {
 		refuse(a, 403, a->code);
 		return;
 	}
@@ -104,10 +109,8 @@ int licgate_ask(struct licgate *gate, const struct licgate_request *r, struct li
 	*ret = (struct licgate_answer){.status = 401, .code = "OUT_OF_MEMORY", .state = "", .source = ""};
 
 	struct str query = str_of(r->target), token;
-	size_t at = str_find(query, '?');
-	query = (struct str){query.ptr + at, query.len - at};
-	if (query.len > 0)
-		query = (struct str){query.ptr + 1, query.len - 1};
+	const size_t at = str_find(query, '?');
+	query = at < query.len ? (struct str){query.ptr + at + 1, query.len - at - 1} : STR("");
 	enum token_code code = token_find(&arena, str_of(r->authorization), query, &token);
 	const struct claims *claims = NULL;
 	const struct tenant *tenant = NULL;
@@ -118,7 +121,11 @@ int licgate_ask(struct licgate *gate, const struct licgate_request *r, struct li
 		refuse(ret, code == TOKEN_TWO || code == TOKEN_NOT_UTF8 ? 400 : 401, token_code_name(code));
 		return code == TOKEN_NO_MEMORY ? -1 : 0;
 	}
-	rule(c, &arena, r, claims, tenant, ret);
+	user_seen(c->lookups, tenant, claims->account_id);
+	if (identify(ret, claims, tenant))
+		rule(c, &arena, r, query, claims, tenant, ret);
+	else
+		refuse(ret, 403, "name_too_long");
 	tenant_unref(tenant);
 	return 0;
 }

@@ -38,7 +38,8 @@ struct licgate_answer {
 	const char *code; /* policy code ("VALID", "EXPIRED" …) or why the token was refused; for logs, not for callers */
 	const char *state; /* of the licence; "" where the token was refused */
 	const char *source;
-	char client_key[256], account_id[256], base_url[512];
+	/* Whole, never cut: an account whose id does not fit is refused (403, "name_too_long"). */
+	char client_key[256], account_id[256], base_url[513];
 };
 
 /* Never blocks: with nothing known of the licence a look-up starts and the state is "unknown". Takes a seat where the

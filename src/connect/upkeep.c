@@ -80,12 +80,7 @@ static struct proof *take_due(struct upkeep *u)
 /* A page that was opened meanwhile may have had the licence looked up already. */
 static bool looked_up_since_install(struct upkeep *u, const struct tenant *tenant)
 {
-	struct arena a;
-	struct license_view v;
-	arena_init(&a, 64 * 1024);
-	bool since = lookups_view(u->c->lookups, tenant, &a, &v) == OK && v.known.fetched_at >= tenant->updated_at;
-	arena_release(&a);
-	return since;
+	return lookups_known(u->c->lookups, tenant).fetched_at >= tenant->updated_at;
 }
 
 static void prove_due(void *arg)
