@@ -143,6 +143,9 @@ void reply_response(struct request *req, int status, struct MHD_Response *respon
 /* 503 without a look at the request, which its job still holds. */
 void reply_abandoned(struct http_conn *c);
 
+/* library_answers.c: queues past our own definition of the library's function. */
+enum MHD_Result library_queue(struct MHD_Connection *mhd, unsigned status, struct MHD_Response *response);
+
 /* access.c */
 enum err access_init(struct http_server *s);
 void access_done(struct http_conn *c);

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { LENGTH_DIGITS_MAX = 18 }; /* fits into an int64_t whatever the digits */
+enum { LENGTH_DIGITS_MAX = 18 }; /* fits into an int64_t whatever the digits; more are longer than any cap */
 
 static bool is_token_byte(char c)
 {
@@ -132,13 +132,13 @@ static bool read_header(const struct framing_header *h, struct seen *s, const ch
 
 static bool read_length(struct str v, uint64_t *ret)
 {
-	if (v.len == 0 || v.len > LENGTH_DIGITS_MAX)
+	if (v.len == 0)
 		return false;
 	uint64_t n = 0;
 	for (size_t i = 0; i < v.len; i++) {
 		if (v.ptr[i] < '0' || v.ptr[i] > '9')
 			return false;
-		n = n * 10 + (uint64_t)(v.ptr[i] - '0');
+		n = i < LENGTH_DIGITS_MAX ? n * 10 + (uint64_t)(v.ptr[i] - '0') : UINT64_MAX;
 	}
 	*ret = n;
 	return true;

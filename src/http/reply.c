@@ -76,7 +76,7 @@ static void queue(struct http_conn *c, int status, struct draft d)
 	assert(c->stage != STAGE_REPLIED);
 	if (d.response && atomic_load_explicit(&c->server->draining, memory_order_relaxed))
 		add(&d, "Connection", "close");
-	const bool queued = d.response && d.ok && MHD_queue_response(c->mhd, (unsigned)status, d.response) == MHD_YES;
+	const bool queued = d.response && d.ok && library_queue(c->mhd, (unsigned)status, d.response) == MHD_YES;
 	if (d.response)
 		MHD_destroy_response(d.response);
 	c->stage = queued ? STAGE_REPLIED : STAGE_FAILED;

@@ -6,7 +6,8 @@
  * finish every request, stop, close.
  *
  * What the library refuses while it parses (request line without a space or a version, header line without a colon,
- * request line or headers over 32 KiB, a malformed length or chunk) it answers itself, without our headers. */
+ * request line or headers over 32 KiB, a malformed length or chunk) is answered with our headers and body too
+ * (library_answers.c). */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
