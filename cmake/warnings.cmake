@@ -22,6 +22,7 @@ if(LICGATE_COVERAGE)
   add_link_options(--coverage)
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON) # small functions of base/ inlined into every room
   list(APPEND LICGATE_FLAGS -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 endif()
 add_compile_options(${LICGATE_FLAGS})

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_BYTES = 128 };
+enum { FIRST_BYTES = 512 }; /* a licence answer or an error fits without growing */
 
 void buf_init(struct buf *b, size_t max_bytes)
 {
