@@ -113,5 +113,5 @@ bool alloc_faults_disarm(void)
 
 long alloc_faults_next(long nth)
 {
-	return nth + 1 + nth / 32;
+	return nth + 1 + nth / 128;
 }
