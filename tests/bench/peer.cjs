@@ -1,11 +1,12 @@
-// peer.cjs - the same gated JSON answer from atlassian-connect-express: token and qsh checked, tenants in memory.
-// Started by bench.mjs; an in-memory store is the fastest that peer can have.
+// peer.cjs - the same gated JSON answer from atlassian-connect-express: token and qsh checked, tenants in its own store.
+// Started by bench.mjs with a PostgreSQL of the bench's; usage: peer.cjs PORT TENANTS DATABASE_URL.
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const express = require('express');
 
-const [port, tenants] = process.argv.slice(2).map(Number);
+const [port, tenants] = process.argv.slice(2, 4).map(Number);
+const url = process.argv[4];
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'licgate-peer-'));
 fs.writeFileSync(path.join(dir, 'atlassian-connect.json'), JSON.stringify({ key: 'com.example.licgate', baseUrl: 'https://app.example.test',
   authentication: { type: 'jwt' }, lifecycle: { installed: '/installed' }, modules: {} }));
@@ -14,20 +15,9 @@ process.env.NODE_ENV = 'production';
 process.env.AC_OPTS = 'no-auto-registration';
 
 const ace = require('atlassian-connect-express');
-const settings = new Map();
-for (let i = 0; i < tenants; i++) {
-  const clientKey = `bench-${String(i).padStart(6, '0')}`;
-  settings.set(clientKey, { key: 'com.example.licgate', clientKey, sharedSecret: `secret-of-${clientKey}-`.padEnd(64, '0'),
-    baseUrl: `https://${clientKey}.atlassian.net`, productType: 'jira' });
-}
-ace.store.register('bench', () => ({
-  async get(key, clientKey) { return key === 'clientInfo' ? settings.get(clientKey) : null; },
-  async set(key, value) { return value; },
-  async del() {},
-}));
 const app = express();
 app.set('port', port);
-const addon = ace(app, { config: { production: { port, errorTemplate: false, store: { adapter: 'bench' }, localBaseUrl: 'https://app.example.test' } } },
+const addon = ace(app, { config: { production: { port, errorTemplate: false, store: { adapter: 'sequelize', url, dialect: 'postgres', logging: false }, localBaseUrl: 'https://app.example.test' } } },
   { info() {}, warn() {}, error() {}, debug() {}, log() {} });
 app.use(express.urlencoded({ extended: false }));
 app.use(express.json());
@@ -37,4 +27,12 @@ app.get('/app/license.json', addon.authenticate(), (req, res) => {
     stale: false, evaluation: false, edition: null, seats: { limit: null, used: 0 }, expires_at: null,
     features: { board: { verdict: 'allow', code: 'VALID' }, export: { verdict: 'allow', code: 'VALID' } } });
 });
-app.listen(port, '127.0.0.1', () => process.stdout.write('ready\n'));
+
+async function seed() {
+  for (let i = 0; i < tenants; i++) {
+    const clientKey = `bench-${String(i).padStart(6, '0')}`;
+    await addon.settings.set('clientInfo', { key: 'com.example.licgate', clientKey, sharedSecret: `secret-of-${clientKey}-`.padEnd(64, '0'),
+      baseUrl: `https://${clientKey}.atlassian.net`, productType: 'jira' }, clientKey);
+  }
+}
+seed().then(() => app.listen(port, '127.0.0.1', () => process.stdout.write('ready\n')));
