@@ -17,6 +17,7 @@ void print_problem(void *arg, const struct problem *p)
 }
 
 /* Does the public listener answer this method and path? A page must be there, not only its route. */
+/* arg: the pages; NULL: they could not be read, and nobody is blamed for it twice. */
 static bool serves(void *arg, const char *method, struct str path)
 {
 	const struct static_files *pages = arg;
@@ -26,7 +27,7 @@ static bool serves(void *arg, const char *method, struct str path)
 	path.len = str_find(path, '?');
 	if (route_find(&public_routes, method_of(str_of(method)), path, &route, &params, &allow) != ROUTE_FOUND)
 		return false;
-	return route->handler != page_get || static_files_page(pages, STR("app"), params.part[0]).ptr;
+	return route->handler != page_get || !pages || static_files_page(pages, STR("app"), params.part[0]).ptr;
 }
 
 static enum err load_features(const char *file, problem_fn *tell, void *arg, struct features **ret)
@@ -73,12 +74,14 @@ enum err app_files_load(const struct config *config, problem_fn *tell, void *arg
 		tell(arg, &p);
 	if (pages_err == OK && features_err == OK)
 		features_err = check_pages(config, &files, tell, arg);
-	enum err descriptor_err = pages_err;
-	if (pages_err == OK)
-		descriptor_err = descriptor_load(config->descriptor, config, serves, files.pages, tell, arg, &files.descriptor);
+	/* Without pages what else is wrong with the descriptor is told all the same. */
+	enum err descriptor_err =
+	    descriptor_load(config->descriptor, config, serves, files.pages, tell, arg, &files.descriptor);
 
-	if (features_err != OK || descriptor_err != OK)
-		return features_err != OK ? features_err : descriptor_err;
+	if (features_err != OK)
+		return features_err;
+	if (pages_err != OK || descriptor_err != OK)
+		return pages_err != OK ? pages_err : descriptor_err;
 	*ret = files;
 	files = (struct app_files){0};
 	return OK;

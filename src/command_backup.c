@@ -62,8 +62,11 @@ int command_backup(int argc, char **argv)
 	__cleanup(config_free_p) struct config *config = NULL;
 	if (config_load(environ, print_problem, NULL, &config) != OK)
 		return 1;
-	const struct store_options o = {
-	    .url = config->database, .clock = &clock_system, .busy_timeout_ms = BACKUP_BUSY_MS, .read_only = true};
+	const struct store_options o = {.url = config->database,
+	                                .clock = &clock_system,
+	                                .busy_timeout_ms = BACKUP_BUSY_MS,
+	                                .read_only = true,
+	                                .tell = print_problem};
 	__cleanup(close_store) struct store *store = NULL;
 	if (store_open(&o, &store) != OK) /* it has said why */
 		return 1;

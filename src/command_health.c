@@ -8,6 +8,7 @@
 
 #include "app.h"
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "base/secret.h"
 #include "commands.h"
 
@@ -84,6 +85,7 @@ int command_health(int argc, char **argv)
 		      help ? stdout : stderr);
 		return help ? 0 : 2;
 	}
+	log_set_level(LOG_ERROR); /* what matters is told to the person */
 	if (!crypto_init())
 		return 1;
 	__cleanup(config_free_p) struct config *config = NULL;

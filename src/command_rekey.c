@@ -89,7 +89,8 @@ int command_rekey(int argc, char **argv)
 	                                .clock = &clock_system,
 	                                .queue_max = REKEY_QUEUE_MAX,
 	                                .busy_timeout_ms = REKEY_BUSY_MS,
-	                                .must_exist = true};
+	                                .must_exist = true,
+	                                .tell = print_problem};
 	__cleanup(close_store) struct store *store = NULL;
 	if (store_open(&o, &store) != OK) /* it has said why */
 		return 1;

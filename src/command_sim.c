@@ -26,8 +26,12 @@ static int read_arguments(int argc, char **argv, const char **ret_listen)
 			fputs(help, stdout);
 			return 0;
 		}
-		if (strcmp(argv[i], "--listen") != 0 || i + 1 == argc) {
+		if (strcmp(argv[i], "--listen") != 0) {
 			fprintf(stderr, "licgate: sim does not take \"%s\": see licgate sim --help\n", argv[i]);
+			return 2;
+		}
+		if (i + 1 == argc) {
+			fputs("licgate: sim --listen needs a value, HOST:PORT: see licgate sim --help\n", stderr);
 			return 2;
 		}
 		listen = argv[++i];

@@ -58,15 +58,26 @@ static enum err fetch_nothing(void *fetcher, const struct tenant *tenant, int re
 	return ERR_DENIED;
 }
 
-static enum err desk_open(struct desk *d, const struct config *c)
+static int failed(enum err err)
 {
-	const struct store_options so = {
-	    .url = c->database, .clock = &clock_system, .queue_max = 1, .busy_timeout_ms = BUSY_MS, .read_only = true};
+	fprintf(stderr, "licgate: the tenants cannot be read (%s): check LICGATE_DATABASE\n", err_text(err));
+	return 1;
+}
+
+/* 0, or an exit code: it has said why. */
+static int desk_open(struct desk *d, const struct config *c)
+{
+	const struct store_options so = {.url = c->database,
+	                                 .clock = &clock_system,
+	                                 .queue_max = 1,
+	                                 .busy_timeout_ms = BUSY_MS,
+	                                 .read_only = true,
+	                                 .tell = print_problem};
 	struct problem problem;
 	size_t seal_failures = 0;
+	if (store_open(&so, &d->store) != OK)
+		return 1;
 	enum err err = keyring_parse(str_of(c->secret_keys), &problem, &d->keyring);
-	if (err == OK)
-		err = store_open(&so, &d->store);
 	if (err == OK)
 		err = timers_new(&clock_system, false, &d->timers);
 	if (err == OK)
@@ -84,16 +95,12 @@ static enum err desk_open(struct desk *d, const struct config *c)
 	                                   .wait_ms = c->license_wait_s * 1000,
 	                                   .grace_ms = c->grace_days * 86400000,
 	                                   .fetch = fetch_nothing};
-	return err == OK ? lookups_new(&lo, &d->lookups) : err;
+	if (err == OK)
+		err = lookups_new(&lo, &d->lookups);
+	return err == OK ? 0 : failed(err);
 }
 
 /* ---- verbs that read ---- */
-
-static int failed(enum err err)
-{
-	fprintf(stderr, "licgate: the tenants cannot be read (%s): check LICGATE_DATABASE\n", err_text(err));
-	return 1;
-}
 
 static int print_all(struct buf *out)
 {
@@ -168,9 +175,9 @@ static int show(const struct desk *d, const struct tenants_args *a)
 static int read_verb(const struct config *config, const struct tenants_args *a)
 {
 	__cleanup(desk_close) struct desk d = {0};
-	enum err err = desk_open(&d, config);
-	if (err != OK)
-		return failed(err);
+	int code = desk_open(&d, config);
+	if (code != 0)
+		return code;
 	return a->verb == TENANTS_SHOW ? show(&d, a) : list(&d, a);
 }
 

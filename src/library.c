@@ -75,8 +75,7 @@ static void rule(struct connect *c, struct arena *arena, const struct licgate_re
                  const struct claims *claims, const struct tenant *tenant, struct licgate_answer *a)
 {
 	const struct request_signal signal = auth_signal(arena, claims, claims->is_context ? STR("") : query);
-	bool wait = false;
-	const struct license_decision d = lookups_decide(c->lookups, tenant, &signal, &wait);
+	const struct license_decision d = lookups_decide(c->lookups, tenant, &signal, NULL);
 	a->state = license_state_name(d.state);
 	a->source = license_source_name(d.source);
 	if (!r->feature) {

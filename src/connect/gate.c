@@ -12,8 +12,8 @@ bool gate_decide(struct connect *c, struct request *req, const struct tenant *te
                  handler_fn *again, struct license_decision *ret)
 {
 	bool wait = false;
-	struct license_decision d = lookups_decide(c->lookups, tenant, sig, &wait);
-	if (!wait || !again) {
+	struct license_decision d = lookups_decide(c->lookups, tenant, sig, again ? &wait : NULL);
+	if (!wait) {
 		*ret = d;
 		return true;
 	}

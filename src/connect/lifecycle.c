@@ -37,8 +37,9 @@ static void answer_refusal(struct request *req, enum lifecycle_event event, cons
 	}
 	req->code = r->code;
 	const char *field = r->field ? r->field : "body";
-	log_event(LOG_INFO, "lifecycle.refused", LF_Z("event", lifecycle_event_name(event)),
-	          LF_STR("tenant", req->claims->iss), LF_Z("code", r->code), LF_Z("field", field));
+	log_event(LOG_INFO, "lifecycle.refused", LF_Z("callback", lifecycle_event_name(event)),
+	          LF_STR("tenant", req->claims->iss), LF_Z("code", r->code), LF_Z("field", field),
+	          LF_Z("request_id", req->id));
 	const char *detail = arena_printf(&req->arena, "The callback is refused because of: %s.", field);
 	reply_problem(req, err_status(r->err), r->code, detail, NULL, 0);
 }

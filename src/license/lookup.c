@@ -239,13 +239,16 @@ struct license_decision lookups_decide(struct lookups *l, const struct tenant *t
 	bool due = look_up_due(l, tenant, contradicted, mono), in_flight = live->flight != NULL;
 	pthread_mutex_unlock(&live->lock);
 
-	metric_inc(l->verdicts[d.state][d.source]);
 	metric_inc(k.fresh ? l->hit : k.stale_usable ? l->stale : l->miss);
 	if (news)
 		persist(l, tenant, NULL, NULL);
 	if (due)
 		in_flight = flight_start(l, tenant, false, contradicted, NULL) == OK;
-	*ret_wait = in_flight && d.state == STATE_UNKNOWN && d.source == SOURCE_NONE;
+	bool wait = ret_wait && in_flight && d.state == STATE_UNKNOWN && d.source == SOURCE_NONE;
+	if (ret_wait)
+		*ret_wait = wait;
+	if (!wait)
+		metric_inc(l->verdicts[d.state][d.source]);
 	return d;
 }
 

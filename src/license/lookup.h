@@ -42,7 +42,8 @@ enum err lookups_new(const struct lookups_options *o, struct lookups **ret);
 void lookups_free(struct lookups *l);
 
 /* The decision for this request; starts or refreshes a look-up in the background as needed; journals a transition when
- * the signal brings news. Never blocks. ret_wait: nothing is known and a look-up is in flight, the caller may wait. */
+ * the signal brings news. Never blocks. ret_wait: nothing is known and a look-up is in flight, so the caller waits and
+ * decides again (what is decided then is counted); NULL: it will not wait. */
 struct license_decision lookups_decide(struct lookups *l, const struct tenant *tenant, const struct request_signal *sig,
                                        bool *ret_wait);
 /* Calls wake(arg) exactly once: when the look-up in flight ends, or after LICGATE_LICENSE_WAIT, whichever is first.

@@ -85,6 +85,8 @@ static bool override_apply(struct override_job *j, enum err err)
 
 static void override_log(const struct override_job *j, enum err err)
 {
+	if (err == ERR_NOT_FOUND) /* there was none to take back, or the tenant is gone */
+		return;
 	if (err != OK)
 		log_event(LOG_ERROR, "override.not_stored", LF_STR("tenant", j->tenant->client_key),
 		          LF_Z("error", err_name(err)));

@@ -164,7 +164,6 @@ enum err sim_start(const struct sim_options *o, struct sim **ret)
 	s->clock = &clock_system;
 	enum err err = sim_open(o, s);
 	if (err != OK) {
-		log_event(LOG_ERROR, "sim.failed", LF_Z("listen", o->listen), LF_Z("error", err_text(err)));
 		sim_stop(s);
 		return err;
 	}

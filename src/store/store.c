@@ -7,6 +7,7 @@
 #include "store/store.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -37,13 +38,18 @@ static const struct sql_backend *backend_of(struct str url, struct str *ret_plac
 	return NULL;
 }
 
-/* The scheme alone: the rest of a URL may hold a password. */
-static void log_unknown_scheme(struct str url)
+/* Never the URL: it may hold a password. */
+static enum err refuse(const struct store_options *o, enum err e, struct problem *p)
 {
-	struct str scheme = {url.ptr, str_find(url, ':')};
-	log_event(LOG_ERROR, "store.open", LF_Z("place", "LICGATE_DATABASE"),
-	          LF_STR("scheme", scheme.len < url.len ? scheme : STR("")),
-	          LF_Z("problem", "no such kind of database: use sqlite:FILE"));
+	(void)snprintf(p->place, sizeof p->place, "LICGATE_DATABASE");
+	if (!p->text[0])
+		(void)snprintf(p->text, sizeof p->text, "%s", err_text(e));
+	if (o->tell)
+		o->tell(o->tell_arg, p);
+	else
+		log_event(LOG_ERROR, "store.open", LF_Z("place", p->place), LF_Z("error", err_name(e)),
+		          LF_Z("problem", p->text));
+	return e;
 }
 
 static enum err start_writer(struct store *s, const struct store_options *o, struct problem *ret_problem)
@@ -70,16 +76,16 @@ enum err store_open(const struct store_options *o, struct store **ret)
 {
 	struct str url = str_of(o->url), place = STR("");
 	const struct sql_backend *sql = backend_of(url, &place);
+	struct problem problem = {.text = ""};
 	if (!sql) {
-		log_unknown_scheme(url);
-		return ERR_INVALID;
+		(void)snprintf(problem.text, sizeof problem.text, "no such kind of database: use sqlite:FILE");
+		return refuse(o, ERR_INVALID, &problem);
 	}
 	__cleanup(cleanup_store) struct store *s = calloc(1, sizeof(*s));
 	if (!s || !(s->place = str_dup(place)))
-		return ERR_NOMEM;
+		return refuse(o, ERR_NOMEM, &problem);
 	s->sql = sql;
 	s->target = (struct sql_target){s->place, o->read_only || o->must_exist, o->busy_timeout_ms};
-	struct problem problem = {.text = ""};
 	enum err e = OK;
 	if (!o->read_only)
 		e = start_writer(s, o, &problem);
@@ -87,11 +93,8 @@ enum err store_open(const struct store_options *o, struct store **ret)
 		e = readers_new(sql, &s->target, &s->readers);
 	if (e == OK && s->readers)
 		e = readers_try(s->readers, &problem);
-	if (e != OK) {
-		log_event(LOG_ERROR, "store.open", LF_Z("place", "LICGATE_DATABASE"), LF_Z("error", err_name(e)),
-		          LF_Z("problem", problem.text));
-		return e;
-	}
+	if (e != OK)
+		return refuse(o, e, &problem);
 	metric_gauge_fn("licgate_store_queue_depth", "Write jobs waiting.", NULL, store_queue_depth, s);
 	*ret = TAKE(s);
 	return OK;

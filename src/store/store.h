@@ -24,8 +24,10 @@ struct store_options {
 	int64_t busy_timeout_ms; /* how long a locked database is waited for: ERR_BUSY after */
 	bool read_only;          /* commands that only look */
 	bool must_exist;         /* commands on what is there: a wrong path is an error, not a new database */
+	void (*tell)(void *arg, const struct problem *p); /* commands: why it does not open; NULL: the log is told */
+	void *tell_arg;
 };
-/* Opens, migrates. Logs what is wrong. */
+/* Opens, migrates. Tells what is wrong. */
 enum err store_open(const struct store_options *o, struct store **ret);
 /* Commits what is queued, then stops the writer. New jobs get ERR_STOPPING. */
 void store_close(struct store *s);
