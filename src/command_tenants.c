@@ -18,11 +18,11 @@
 #include "tenants_print.h"
 #include "tenants_remote.h"
 
-enum { BUSY_MS = 5000, OUT_MAX = 512 * 1024 * 1024, LIST_DEFAULT = LIST_LIMIT_DEFAULT };
+enum { BUSY_MS = 5000, OUT_MAX = 512 * 1024 * 1024, LIST_DEFAULT = LIST_LIMIT_DEFAULT, HISTORY_SHOWN = 50 };
 
 static const char help[] =
     "usage: licgate tenants [list] [--query TEXT] [--state STATE] [--limit N] [--cursor C] [--json]\n"
-    "       licgate tenants show CLIENTKEY [--json]\n"
+    "       licgate tenants show CLIENTKEY [--json]                    with other ids and history\n"
     "       licgate tenants export [--query TEXT] [--state STATE]      all rows as CSV\n"
     "       licgate tenants refresh CLIENTKEY [--json]                 asks the tenant's site now\n"
     "       licgate tenants override CLIENTKEY --state STATE --until TIME --reason TEXT --by NAME\n"
@@ -163,7 +163,7 @@ static int show(const struct desk *d, const struct tenants_args *a)
 	const struct tenant *tenant = tenants_find(d->tenants, str_of(a->key));
 	if (!tenant)
 		return no_tenant(a->key);
-	enum err err = tenant_view(&w, d->store, d->lookups, tenant);
+	enum err err = tenant_view(&w, d->store, d->lookups, tenant, HISTORY_SHOWN);
 	tenant_unref(tenant);
 	if (err == ERR_NOT_FOUND)
 		return no_tenant(a->key);

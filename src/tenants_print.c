@@ -75,16 +75,56 @@ void tenants_print_table(struct buf *out, struct lookups *l, const struct tenant
 
 /* ---- one answer, flattened ---- */
 
-static void print_value(const char *name, const json_t *value)
+static bool is_one_of(const char *name, const char *const *names)
 {
-	__cleanup_buf struct buf text = BUF_INIT(1 << 20);
+	while (*names && strcmp(*names, name) != 0)
+		names++;
+	return *names != NULL;
+}
+
+static void add_value(struct buf *out, const json_t *value)
+{
 	__cleanup_free char *number = NULL;
 	if (json_is_string(value)) {
-		add_plain(&text, (struct str){json_string_value(value), json_string_length(value)});
+		add_plain(out, (struct str){json_string_value(value), json_string_length(value)});
 	} else {
 		number = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-		add_plain(&text, str_of(number));
+		add_plain(out, str_of(number));
 	}
+}
+
+/* An alias or an event on one line: what it is and when by itself, the rest as name=value. */
+static void add_pairs(struct buf *out, const json_t *object)
+{
+	static const char *const bare[] = {"kind", "value", "type", "timestamp", NULL};
+	static const char *const known[] = {"id", "tenant", "marketplace", "observed_at", NULL};
+	const char *key;
+	json_t *member;
+	json_object_foreach((json_t *)(uintptr_t)object, key, member)
+	{
+		if (json_is_null(member) || is_one_of(key, known))
+			continue;
+		if (json_is_object(member)) {
+			add_pairs(out, member);
+			continue;
+		}
+		if (out->len > 0)
+			buf_char(out, ' ');
+		if (!is_one_of(key, bare)) {
+			add_plain(out, str_of(key));
+			buf_char(out, '=');
+		}
+		add_value(out, member);
+	}
+}
+
+static void print_value(const char *name, const json_t *value, bool pairs)
+{
+	__cleanup_buf struct buf text = BUF_INIT(1 << 20);
+	if (pairs && json_is_object(value))
+		add_pairs(&text, value);
+	else
+		add_value(&text, value);
 	printf("%-30s %.*s\n", name, STR_ARG(buf_text(&text)));
 }
 
@@ -103,10 +143,10 @@ static void print_members(const char *prefix, const json_t *value)
 	} else if (json_is_array(value)) {
 		json_array_foreach(value, i, member)
 		{
-			print_value(prefix, member);
+			print_value(prefix, member, true);
 		}
 	} else if (!json_is_null(value)) {
-		print_value(prefix, value);
+		print_value(prefix, value, false);
 	}
 }
 

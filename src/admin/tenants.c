@@ -86,7 +86,7 @@ static void reply_tenant(struct request *req, const struct connect *c, const str
 {
 	__cleanup_buf struct buf json = BUF_INIT(JSON_MAX);
 	struct jsonw w = jsonw(&json);
-	enum err err = tenant_view(&w, c->store, c->lookups, t);
+	enum err err = tenant_view(&w, c->store, c->lookups, t, 0);
 	tenant_unref(t);
 	reply_json_or_err(req, err, &json);
 }

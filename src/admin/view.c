@@ -92,13 +92,20 @@ struct stored {
 	struct tenant_row row;
 	struct alias_row *aliases;
 	size_t alias_count;
+	size_t history;
+	struct event_row *events; /* newest first */
+	size_t event_count;
 };
 
 static enum err stored_read(struct store_tx *tx, void *arg)
 {
 	struct stored *s = arg;
 	enum err err = store_tenant_get(tx, s->client_key, s->arena, &s->row);
-	return err != OK ? err : store_alias_list(tx, s->client_key, s->arena, &s->aliases, &s->alias_count);
+	if (err == OK)
+		err = store_alias_list(tx, s->client_key, s->arena, &s->aliases, &s->alias_count);
+	if (err == OK && s->history > 0)
+		err = store_event_latest(tx, s->client_key, s->history, s->arena, &s->events, &s->event_count);
+	return err;
 }
 
 static void stored_members(struct jsonw *w, const struct tenant_row *r)
@@ -125,7 +132,12 @@ static void license_members(struct jsonw *w, const struct tenant *t, const struc
 	decision_members(w, &v->decision);
 	jw_key(w, "seats");
 	jw_obj(w);
-	jw_kint(w, "limit", v->known.users_max);
+	const int64_t limit = seats_limit(t);
+	jw_key(w, "limit");
+	if (limit > 0)
+		jw_int(w, limit);
+	else
+		jw_null(w);
 	jw_kint(w, "used", seats_used(t));
 	jw_end_obj(w);
 	jw_kz(w, "type", v->type);
@@ -152,11 +164,37 @@ static void license_members(struct jsonw *w, const struct tenant *t, const struc
 	jw_end_obj(w);
 }
 
-enum err tenant_view(struct jsonw *w, struct store *s, struct lookups *l, const struct tenant *tenant)
+static void alias_members(struct jsonw *w, const struct stored *s)
+{
+	jw_key(w, "aliases");
+	jw_arr(w);
+	for (size_t i = 0; i < s->alias_count; i++) {
+		jw_obj(w);
+		jw_kz(w, "kind", s->aliases[i].kind);
+		jw_kz(w, "value", s->aliases[i].value);
+		jw_ktime(w, "first_seen", s->aliases[i].first_seen);
+		jw_ktime(w, "last_seen", s->aliases[i].last_seen);
+		jw_end_obj(w);
+	}
+	jw_end_arr(w);
+}
+
+static void event_members(struct jsonw *w, const struct stored *s)
+{
+	if (s->history == 0)
+		return;
+	jw_key(w, "events");
+	jw_arr(w);
+	for (size_t i = s->event_count; i-- > 0;)
+		jw_raw(w, str_of(s->events[i].json));
+	jw_end_arr(w);
+}
+
+enum err tenant_view(struct jsonw *w, struct store *s, struct lookups *l, const struct tenant *tenant, size_t history)
 {
 	__cleanup(arena_release) struct arena arena;
 	arena_init(&arena, VIEW_ARENA_MAX);
-	struct stored stored = {.client_key = tenant->client_key, .arena = &arena};
+	struct stored stored = {.client_key = tenant->client_key, .arena = &arena, .history = history};
 	struct license_view license;
 	enum err err = store_read(s, stored_read, &stored);
 	if (err == OK)
@@ -173,17 +211,8 @@ enum err tenant_view(struct jsonw *w, struct store *s, struct lookups *l, const 
 	jw_obj(w);
 	license_members(w, tenant, &license);
 	jw_end_obj(w);
-	jw_key(w, "aliases");
-	jw_arr(w);
-	for (size_t i = 0; i < stored.alias_count; i++) {
-		jw_obj(w);
-		jw_kz(w, "kind", stored.aliases[i].kind);
-		jw_kz(w, "value", stored.aliases[i].value);
-		jw_ktime(w, "first_seen", stored.aliases[i].first_seen);
-		jw_ktime(w, "last_seen", stored.aliases[i].last_seen);
-		jw_end_obj(w);
-	}
-	jw_end_arr(w);
+	alias_members(w, &stored);
+	event_members(w, &stored);
 	jw_end_obj(w);
 	return OK;
 }

@@ -13,7 +13,8 @@ enum err store_event_add(struct store_tx *tx, const struct event_row *e)
 	                   V_Z(e->id), V_Z(e->type), V_Z(e->tenant), V_INT(e->at), V_Z(e->json));
 }
 
-#define EVENTS_AFTER "SELECT seq, id, type, tenant, at, json FROM events WHERE seq > $1 "
+#define EVENTS "SELECT seq, id, type, tenant, at, json FROM events WHERE "
+#define EVENTS_AFTER EVENTS "seq > $1 "
 #define IN_ORDER " ORDER BY seq LIMIT "
 
 /* A statement for each filter, so that each walks its own index. */
@@ -29,26 +30,39 @@ static struct rows events_after(struct store_tx *tx, int64_t after, struct str t
 	return sql_query(tx, EVENTS_AFTER IN_ORDER "$2", V_INT(after), V_INT(limit));
 }
 
+static enum err events_take(struct rows *r, struct arena *a, struct event_row **ret, size_t *ret_count)
+{
+	struct row_list list = {.arena = a, .item_size = sizeof(struct event_row)};
+	while (rows_next(r)) {
+		struct event_row *event = row_list_add(&list, r);
+		if (event)
+			*event = (struct event_row){
+			    .seq = row_int(r, 0),
+			    .id = row_text(r, 1, a),
+			    .type = row_text(r, 2, a),
+			    .tenant = row_text(r, 3, a),
+			    .at = row_int(r, 4),
+			    .json = row_text(r, 5, a),
+			};
+	}
+	if (r->err != OK)
+		return r->err;
+	*ret = (struct event_row *)(void *)list.items;
+	*ret_count = list.count;
+	return OK;
+}
+
 enum err store_event_list(struct store_tx *tx, int64_t after, struct str type, struct str tenant, size_t limit,
                           struct arena *a, struct event_row **ret, size_t *ret_count)
 {
 	__cleanup(rows_close) struct rows r = events_after(tx, after, type, tenant, limit);
-	struct row_list list = {.arena = a, .item_size = sizeof(struct event_row)};
-	while (rows_next(&r)) {
-		struct event_row *event = row_list_add(&list, &r);
-		if (event)
-			*event = (struct event_row){
-			    .seq = row_int(&r, 0),
-			    .id = row_text(&r, 1, a),
-			    .type = row_text(&r, 2, a),
-			    .tenant = row_text(&r, 3, a),
-			    .at = row_int(&r, 4),
-			    .json = row_text(&r, 5, a),
-			};
-	}
-	if (r.err != OK)
-		return r.err;
-	*ret = (struct event_row *)(void *)list.items;
-	*ret_count = list.count;
-	return OK;
+	return events_take(&r, a, ret, ret_count);
+}
+
+enum err store_event_latest(struct store_tx *tx, struct str tenant, size_t limit, struct arena *a,
+                            struct event_row **ret, size_t *ret_count)
+{
+	__cleanup(rows_close) struct rows r =
+	    sql_query(tx, EVENTS "tenant = $1 ORDER BY seq DESC LIMIT $2", V_STR(tenant), V_INT(limit));
+	return events_take(&r, a, ret, ret_count);
 }

@@ -140,6 +140,9 @@ enum err store_event_add(struct store_tx *tx, const struct event_row *row);
 /* Oldest first, seq > after, at most limit. type and tenant may be empty = any. */
 enum err store_event_list(struct store_tx *tx, int64_t after, struct str type, struct str tenant, size_t limit,
                           struct arena *a, struct event_row **ret, size_t *ret_count);
+/* The last ones of a tenant, newest first. */
+enum err store_event_latest(struct store_tx *tx, struct str tenant, size_t limit, struct arena *a,
+                            struct event_row **ret, size_t *ret_count);
 
 /* ---- install keys: kid -> public key, for ever ---- */
 enum err store_install_key_put(struct store_tx *tx, struct str kid, struct str pem, int64_t at);
