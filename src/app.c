@@ -12,7 +12,6 @@
 
 #include "admin/admin.h"
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "connect/descriptor.h"
 #include "connect/host.h"
@@ -26,7 +25,6 @@ enum {
 	CONNECTIONS_MAX = 4096,
 	ADMIN_CONNECTIONS_MAX = 256,
 	IDLE_MS = 60 * 1000,
-	PEM_MAX_BYTES = 64 * 1024,
 };
 
 struct app {
@@ -45,7 +43,6 @@ struct app {
 	struct connect connect;
 	struct admin admin;
 	struct health health;
-	struct buf tls_cert, tls_key;
 	struct http_server *public, *operator;
 };
 
@@ -170,31 +167,15 @@ static enum err open_doors(struct app *app)
 	return OK;
 }
 
-static enum err read_tls(struct app *app)
-{
-	const struct config *c = app->config;
-	if (!c->tls_cert)
-		return OK;
-	enum err err = file_read(c->tls_cert, &app->tls_cert);
-	if (err != OK)
-		return fail("LICGATE_TLS_CERT", err);
-	if ((err = file_read(c->tls_key, &app->tls_key)) != OK)
-		return fail("LICGATE_TLS_KEY", err);
-	return OK;
-}
-
 static enum err listen_everywhere(struct app *app)
 {
 	const struct config *c = app->config;
-	enum err err = read_tls(app);
-	if (err != OK)
-		return err;
 	struct http_options o = {
 	    .name = "public",
 	    .listen = c->listen,
 	    .base_path = c->base_path,
-	    .tls_cert_pem = app->tls_cert.data,
-	    .tls_key_pem = app->tls_key.data,
+	    .tls_cert_pem = app->files.tls_cert.data,
+	    .tls_key_pem = app->files.tls_key.data,
 	    .threads = (unsigned)c->threads,
 	    .connections_max = CONNECTIONS_MAX,
 	    .request_timeout_ms = c->request_timeout_s * 1000,
@@ -209,7 +190,8 @@ static enum err listen_everywhere(struct app *app)
 	    .timers = app->timers,
 	    .https_base = str_starts(str_of(c->base_url), STR("https://")),
 	};
-	if ((err = http_server_start(&o, &app->public)) != OK)
+	enum err err = http_server_start(&o, &app->public);
+	if (err != OK)
 		return fail("public listener", err);
 
 	struct http_options a = o;
@@ -242,8 +224,6 @@ enum err app_start(const struct config *config, struct app **ret)
 	if (!app)
 		return fail("memory", ERR_NOMEM);
 	app->config = config;
-	buf_init(&app->tls_cert, PEM_MAX_BYTES);
-	buf_init(&app->tls_key, PEM_MAX_BYTES);
 	log_set_level((enum log_level)config->log);
 
 	enum err err = crypto_init() ? OK : fail("OpenSSL", ERR_INTERNAL);
@@ -297,8 +277,6 @@ void app_stop(struct app *app)
 	keyring_free(app->keyring);
 	app_files_release(&app->files);
 	free(app->audiences);
-	buf_wipe(&app->tls_cert);
-	buf_wipe(&app->tls_key);
 	free(app);
 }
 

@@ -1,5 +1,6 @@
 /* app.h - the composition root: builds the parts of a server in order, tears them down in reverse. */
 #pragma once
+#include "base/buf.h"
 #include "config/config.h"
 #include "connect/connect.h"
 #include "http/server.h"
@@ -9,12 +10,13 @@ enum { ROOM_APP, ROOM_CONNECT, ROOM_FILES, ROOM_ADMIN };
 
 extern const struct route_table public_routes, admin_routes; /* routes.c */
 
-/* What people write and the server only reads: features, pages, descriptor. Checked together, since each names
- * things of the others. Shared by `serve` and `check`. */
+/* What people write and the server only reads: features, pages, descriptor, TLS certificate and key. Checked together,
+ * since each names things of the others. Shared by `serve` and `check`. */
 struct app_files {
 	struct features *features;
 	struct static_files *pages;
 	struct descriptor *descriptor;
+	struct buf tls_cert, tls_key; /* NUL-terminated PEM; data NULL where TLS is off */
 };
 /* Tells every problem of all of them before it fails. */
 enum err app_files_load(const struct config *config, problem_fn *tell, void *arg, struct app_files *ret);

@@ -1,4 +1,4 @@
-/* app_files.c - features file, static folder and descriptor, loaded and checked against each other.
+/* app_files.c - features file, static folder and descriptor, loaded and checked against each other; TLS files.
  *
  * The descriptor may only name URLs that this server answers, and the features file only pages that exist: a vendor
  * learns it from `licgate check`, not from a customer. */
@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "connect/descriptor.h"
 
-enum { FEATURES_MAX_BYTES = 256 * 1024 };
+enum { FEATURES_MAX_BYTES = 256 * 1024, PEM_MAX_BYTES = 64 * 1024 };
 
 void print_problem(void *arg, const struct problem *p)
 {
@@ -63,6 +63,37 @@ static enum err check_pages(const struct config *config, const struct app_files 
 	return err;
 }
 
+/* Whether the pieces fit together is for the TLS library to say, when the server starts. */
+static enum err load_pem(const char *name, const char *file, const char *label, problem_fn *tell, void *arg,
+                         struct buf *ret)
+{
+	if (!file)
+		return OK;
+	buf_init(ret, PEM_MAX_BYTES);
+	const enum err err = file_read(file, ret);
+	if (err == ERR_NOMEM)
+		return err;
+	if (err == OK && str_ifind(buf_text(ret), str_of(label)))
+		return OK;
+	struct problem p;
+	snprintf(p.place, sizeof p.place, "%s", name);
+	if (err != OK)
+		snprintf(p.text, sizeof p.text, "names a file that cannot be read: %s", err_text(err));
+	else
+		snprintf(p.text, sizeof p.text, "names a file without a PEM block %s", label);
+	tell(arg, &p);
+	return ERR_INVALID;
+}
+
+static enum err load_tls(const struct config *config, problem_fn *tell, void *arg, struct app_files *files)
+{
+	const enum err cert_err =
+	    load_pem("LICGATE_TLS_CERT", config->tls_cert, "-----BEGIN CERTIFICATE-----", tell, arg, &files->tls_cert);
+	const enum err key_err =
+	    load_pem("LICGATE_TLS_KEY", config->tls_key, "PRIVATE KEY-----", tell, arg, &files->tls_key);
+	return cert_err != OK ? cert_err : key_err;
+}
+
 enum err app_files_load(const struct config *config, problem_fn *tell, void *arg, struct app_files *ret)
 {
 	__cleanup(app_files_release) struct app_files files = {0};
@@ -78,10 +109,11 @@ enum err app_files_load(const struct config *config, problem_fn *tell, void *arg
 	enum err descriptor_err =
 	    descriptor_load(config->descriptor, config, serves, files.pages, tell, arg, &files.descriptor);
 
-	if (features_err != OK)
-		return features_err;
-	if (pages_err != OK || descriptor_err != OK)
-		return pages_err != OK ? pages_err : descriptor_err;
+	const enum err tls_err = load_tls(config, tell, arg, &files);
+	const enum err errs[] = {features_err, pages_err, descriptor_err, tls_err};
+	for (size_t i = 0; i < sizeof errs / sizeof errs[0]; i++)
+		if (errs[i] != OK)
+			return errs[i];
 	*ret = files;
 	files = (struct app_files){0};
 	return OK;
@@ -92,5 +124,7 @@ void app_files_release(struct app_files *files)
 	descriptor_free(files->descriptor);
 	static_files_free(files->pages);
 	features_free(files->features);
+	buf_wipe(&files->tls_cert);
+	buf_wipe(&files->tls_key);
 	*files = (struct app_files){0};
 }

@@ -199,6 +199,9 @@ describe('check tells every problem with its place', () => {
       assert.equal(code, 1, name);
       assert.ok(stderr.includes(name), stderr);
     }
+    const tls = await check({ LICGATE_TLS_CERT: '/nonexistent.pem', LICGATE_TLS_KEY: path.join(project, 'README.md') });
+    assert.equal(tls.code, 1);
+    assert.match(tls.stderr, /^licgate: LICGATE_TLS_CERT: .*\nlicgate: LICGATE_TLS_KEY: .*\n$/);
     const { stderr } = await check({ LICGATE_LISTEN: 'nowhere', LICGATE_LOG: 'loud' });
     assert.equal(stderr.trim().split('\n').length, 2, stderr);
   });
