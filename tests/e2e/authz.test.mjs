@@ -1,12 +1,12 @@
 // authz.test.mjs - forward authentication, asked directly as each proxy asks, and through a real nginx in front of a small app.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { Licgate, request, until } from './lib/licgate.mjs';
+import { Licgate, project, request, until } from './lib/licgate.mjs';
 import { Atlassian, active, notLicensed } from './lib/atlassian.mjs';
 
 let world, app, paid, unpaid, lapsed;
@@ -109,7 +109,11 @@ test('headers from an address that is no trusted proxy: 403', async () => {
 describe('a real nginx in front of a small app', () => {
   let dir, nginx, upstream, front;
   before(async () => {
-    upstream = http.createServer((req, res) => res.end(JSON.stringify(req.headers)));
+    upstream = http.createServer((req, res) => {
+      let body = '';
+      req.on('data', (d) => { body += d; });
+      req.on('end', () => res.end(JSON.stringify({ url: req.url, headers: req.headers, body })));
+    });
     await new Promise((resolve) => upstream.listen(0, '127.0.0.1', resolve));
     dir = mkdtempSync(path.join(tmpdir(), 'licgate-nginx-'));
     const probe = http.createServer();
@@ -117,34 +121,16 @@ describe('a real nginx in front of a small app', () => {
     const port = probe.address().port;
     await new Promise((resolve) => probe.close(resolve));
     front = `http://127.0.0.1:${port}`;
-    writeFileSync(path.join(dir, 'nginx.conf'), `
-daemon off; pid ${dir}/pid; error_log stderr warn; worker_processes 1;
-events {}
-http {
-  access_log off; client_body_temp_path ${dir}/b; proxy_temp_path ${dir}/p; fastcgi_temp_path ${dir}/f; uwsgi_temp_path ${dir}/u; scgi_temp_path ${dir}/s;
-  server {
-    listen 127.0.0.1:${port};
-    location / {
-      auth_request /_licgate;
-      auth_request_set $connect_client_key $upstream_http_x_connect_client_key;
-      auth_request_set $connect_license $upstream_http_x_connect_license;
-      auth_request_set $connect_deny $upstream_http_x_connect_deny;
-      proxy_set_header X-Connect-Client-Key $connect_client_key;
-      proxy_set_header X-Connect-License $connect_license;
-      proxy_set_header X-Connect-Account-Id "";
-      add_header X-Connect-Deny $connect_deny always;
-      proxy_pass http://127.0.0.1:${upstream.address().port};
-    }
-    location = /_licgate {
-      internal;
-      proxy_pass ${app.url}/authz/nginx?feature=export;
-      proxy_pass_request_body off;
-      proxy_set_header Content-Length "";
-      proxy_set_header X-Original-Method $request_method;
-      proxy_set_header X-Original-URL $request_uri;
-    }
-  }
-}`);
+    // The sample itself, with this test's places and without TLS.
+    const replace = [['server 127.0.0.1:8080', `server ${new URL(app.url).host}`], ['server 127.0.0.1:3000', `server 127.0.0.1:${upstream.address().port}`],
+      ['listen 443 ssl;', `listen 127.0.0.1:${port};`], [/^\s*ssl_certificate.*$/gm, ''], [/\/var\/log\/nginx/g, dir],
+      ['http {', `http { ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${dir}/${name};`).join(' ')}`]];
+    const sample = replace.reduce((text, [from, to]) => {
+      const changed = text.replace(from, to);
+      assert.notEqual(changed, text, `${from} is in deploy/nginx.conf`);
+      return changed;
+    }, readFileSync(path.join(project, 'deploy/nginx.conf'), 'utf8'));
+    writeFileSync(path.join(dir, 'nginx.conf'), `daemon off;\npid ${dir}/pid;\n${sample}`);
     nginx = spawn('nginx', ['-c', path.join(dir, 'nginx.conf'), '-p', dir, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'inherit'] });
     await until('nginx listens', () => request(front, { target: '/' }).catch(() => null));
   });
@@ -155,15 +141,43 @@ http {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  test('allow, deny, expiry, spoofed headers', async () => {
-    const allowed = await request(front, { target: signed(paid, 'GET', '/reports?x=1'),
-      headers: { 'x-connect-client-key': 'spoofed', 'x-connect-account-id': 'spoofed' } });
+  const spoofed = Object.fromEntries(['client-key', 'account-id', 'base-url', 'license', 'verdict', 'edition', 'license-source', 'license-age', 'deny']
+    .map((name) => [`x-connect-${name}`, 'spoofed']));
+
+  test('allow: the app learns who it is from licgate alone', async () => {
+    const target = signed(paid, 'GET', '/reports/a%2fb//c?x=1');
+    const allowed = await request(front, { target, headers: { ...spoofed, x_connect_client_key: 'spoofed' } });
     assert.equal(allowed.status, 200);
-    assert.equal(allowed.json['x-connect-client-key'], paid.clientKey);
+    assert.equal(allowed.json.url, target);
+    assert.equal(allowed.json.headers['x-connect-client-key'], paid.clientKey);
+    assert.equal(allowed.json.headers['x-connect-license'], 'active');
     assert.ok(!allowed.text.includes('spoofed'));
-    assert.equal((await request(front, { target: '/reports' })).status, 401);
-    const denied = await request(front, { target: signed(lapsed, 'GET', '/reports') });
-    assert.equal(denied.status, 403);
-    assert.equal(denied.headers['x-connect-deny'], 'EXPIRED');
+    const posted = await request(front, { method: 'POST', target: '/reports?y=1', body: 'hello', headers: { authorization: `JWT ${paid.token('POST', '/reports?y=1')}` } });
+    assert.deepEqual([posted.status, posted.json.body], [200, 'hello']);
+  });
+
+  test('deny: no token, no licence, an expired licence that may only read', async () => {
+    assert.equal((await request(front, { target: '/reports', headers: spoofed })).status, 401);
+    const none = await request(front, { target: signed(unpaid, 'GET', '/reports') });
+    assert.deepEqual([none.status, none.headers['x-connect-deny']], [403, 'NO_LICENSE']);
+    assert.equal((await request(front, { target: signed(lapsed, 'GET', '/reports') })).json.headers['x-connect-verdict'], 'read_only');
+    const write = await request(front, { method: 'POST', target: signed(lapsed, 'POST', '/reports') });
+    assert.deepEqual([write.status, write.headers['x-connect-deny']], [403, 'EXPIRED']);
+  });
+
+  test('licgate’s own routes are behind it too, forward authentication is not for the outside', async () => {
+    const through = { url: front, request: (options) => request(front, options) };
+    assert.equal((await paid.install(through)).status, 204);
+    assert.equal((await paid.open(through, '/app/board?lic=active')).status, 200);
+    assert.equal((await paid.apiLicense(through)).status, 200);
+    assert.equal((await request(front, { target: '/atlassian-connect.json' })).status, 200);
+    assert.equal((await request(front, { target: '/assets/app.js' })).status, 200);
+    for (const target of ['/authz/nginx', '/_licgate/board']) {
+      assert.equal((await request(front, { target, headers: { 'x-original-method': 'GET', 'x-original-url': signed(paid, 'GET', '/p') } })).status, 404, target);
+    }
+  });
+
+  test('its log has no query', () => {
+    assert.ok(!readFileSync(path.join(dir, 'access.log'), 'utf8').includes('jwt'));
   });
 });
