@@ -9,6 +9,11 @@
 
 enum { PAGE_MAX = 1024 * 1024 };
 
+/* Where the host's page script comes from, and the themes it loads when a page wants the host's colours; the fonts of
+ * its present look. Source: Atlassian's "Theming Connect apps", and the script itself. */
+#define HOST_FILES "https://connect-cdn.atl-paas.net"
+#define HOST_FONTS "https://ds-cdn.prod-east.frontend.public.atl-paas.net"
+
 struct reason {
 	const char *code, *heading, *what, *todo;
 };
@@ -111,11 +116,12 @@ struct str page_fill(struct arena *a, struct str page, const struct page_value *
 void page_reply(struct request *req, int status, struct str html, const char *code)
 {
 	const struct str origin = base_url_origin(req->tenant->base_url);
-	const char *policy = arena_printf(&req->arena,
-	                                  "default-src 'none'; script-src 'self' https://connect-cdn.atl-paas.net; "
-	                                  "style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-	                                  "frame-ancestors %.*s; form-action 'none'; base-uri 'none'",
-	                                  STR_ARG(origin));
+	const char *policy =
+	    arena_printf(&req->arena,
+	                 "default-src 'none'; script-src 'self' " HOST_FILES "; style-src 'self' " HOST_FILES " " HOST_FONTS
+	                 "; font-src " HOST_FONTS "; img-src 'self' data:; "
+	                 "connect-src 'self'; frame-ancestors %.*s; form-action 'none'; base-uri 'none'",
+	                 STR_ARG(origin));
 	if (!policy) {
 		reply_err(req, ERR_NOMEM);
 		return;

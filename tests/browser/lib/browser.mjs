@@ -85,7 +85,7 @@ export class View {
   /** No serious or critical finding of axe-core in this frame (default: the window's own document). */
   async accessible(frame = this.page.mainFrame()) {
     await frame.evaluate(axeSource);
-    const { violations } = await frame.evaluate(() => globalThis.axe.run(document, { iframes: false, resultTypes: ['violations'] }));
+    const { violations } = await frame.evaluate(() => globalThis.axe.run(document, { iframes: false, preload: false, resultTypes: ['violations'] }));
     const bad = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
     assert.deepEqual(bad.map(({ id, help, nodes }) => ({ id, help, nodes: nodes.map((n) => `${n.html} ${n.failureSummary}`) })), []);
   }
@@ -94,6 +94,16 @@ export class View {
   async fits(frame = this.page.mainFrame()) {
     const { wide, room } = await frame.evaluate(() => ({ wide: document.documentElement.scrollWidth, room: window.innerWidth }));
     assert.ok(wide <= room, `the page is ${wide} px wide in a window of ${room} px`);
+  }
+
+  /** Nothing moved while the page was built. */
+  async still(frame = this.page.mainFrame()) {
+    const moved = await frame.evaluate(() => new Promise((resolve) => {
+      let sum = 0;
+      new PerformanceObserver((list) => { for (const entry of list.getEntries()) sum += entry.value; }).observe({ type: 'layout-shift', buffered: true });
+      requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => resolve(sum))));
+    }));
+    assert.ok(moved < 0.01, `the page's layout shifted by ${moved}`);
   }
 
   /** No error, no policy violation, no request elsewhere so far. */

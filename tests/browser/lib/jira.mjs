@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { now } from '../../e2e/lib/atlassian.mjs';
 
 const require = createRequire(import.meta.url);
 const bridge = path.dirname(require.resolve('atlassian-connect-js'));
@@ -53,16 +54,26 @@ function frame({ url, appKey, origin, module }) {
   document.querySelector('main').append(container[0]);
 }
 
-/** Gives a site of atlassian.mjs its host page. site.claims: of the tokens it hands out; site.tokens: how many it did. */
+/**
+ * Gives a site of atlassian.mjs its host page. site.claims: of the tokens it hands out; site.ended: how many of the next ones
+ * have ended already; site.tokens: how many it handed out.
+ */
 export function asJira(site) {
   const resources = site.serve.bind(site);
-  Object.assign(site, { claims: {}, tokens: 0 });
+  Object.assign(site, { claims: {}, tokens: 0, ended: 0 });
+  const contextToken = () => {
+    site.tokens += 1;
+    if (site.ended === 0) return site.context(site.claims);
+    site.ended -= 1;
+    return site.context({ ...site.claims, iat: now() - 1200, exp: now() - 300 });
+  };
   site.serve = (req, res, rest) => {
     const [, name] = /^\/host\/files\/([a-z.-]+)$/.exec(rest) ?? [];
     const json = (value) => res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
-    if (rest.startsWith('/host/page')) res.writeHead(200, { 'content-type': 'text/html' }).end(hostPage(rest.endsWith('dark') ? 'dark' : 'light'));
+    const [, mode] = /^\/host\/(light|dark)$/.exec(rest) ?? [];
+    if (mode) res.writeHead(200, { 'content-type': 'text/html' }).end(hostPage(mode));
     else if (files[name]) res.writeHead(200, { 'content-type': 'text/javascript' }).end(files[name]());
-    else if (name === 'token') { site.tokens += 1; json({ token: site.context(site.claims) }); }
+    else if (name === 'token') json({ token: contextToken() });
     else if (name === 'user') json({ atlassianAccountId: site.claims.sub ?? 'account-1' });
     else resources(req, res, rest);
   };
@@ -71,7 +82,7 @@ export function asJira(site) {
 
 /** Opens a page of the app inside the site; returns the app's frame. */
 export async function openInJira(view, site, app, target) {
-  await view.page.goto(`${site.baseUrl}/host/page?${view.mode}`);
+  await view.page.goto(`${site.baseUrl}/host/${view.mode}`);
   const origin = new URL(site.baseUrl).origin;
   const whole = `${target}${target.includes('?') ? '&' : '?'}xdm_e=${encodeURIComponent(origin)}&xdm_c=channel-1&cp=`;
   const url = `${app.url}${whole}&jwt=${site.token('GET', whole, site.claims)}`;

@@ -42,7 +42,7 @@ static void a_licensed_page_is_served(void **state)
 	installed(d, &LICENSED);
 	page(d, "/app/board?lic=active");
 	assert_answer(d, 200, "text/html");
-	assert_non_null(strstr(d->answer.body, "<h1>Board</h1>"));
+	assert_non_null(strstr(d->answer.body, "<title>Board</title>"));
 	assert_non_null(strstr(d->answer.headers, "frame-ancestors " HOME ";"));
 	assert_non_null(strstr(d->answer.headers, "script-src 'self' https://connect-cdn.atl-paas.net;"));
 	assert_null(strstr(d->answer.headers, "unsafe-inline"));
