@@ -424,7 +424,7 @@ void lookups_free(struct lookups *l)
 	wait_idle(l); /* flights have their fetch's deadline, jobs the store's; waiting requests end with their flight */
 	timer_cancel_wait(l->o.timers, &l->tick);
 	timer_cancel_wait(l->o.timers, &l->sweep);
-	for (int round = 0; round < FINAL_SWEEPS && sweep_run(l, true); round++)
+	for (int round = 0; round < FINAL_SWEEPS && sweep_finally(l); round++)
 		wait_idle(l);
 	wait_idle(l);
 	metric_forget(l);

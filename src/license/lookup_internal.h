@@ -78,6 +78,7 @@ struct lookups {
 	_Atomic bool stopping;
 	bool ticking;
 	struct timer tick, sweep;
+	int64_t sweep_due_mono; /* INT64_MAX: not set */
 	_Atomic int64_t waiting;
 	/* Who was seen lately, lock-free: upper bits of a hash and the minute; a collision only costs a write. */
 	_Atomic uint64_t sightings[SIGHTINGS];
@@ -114,7 +115,10 @@ enum err job_submit(struct lookups *l, struct store_job *job);
 
 /* ---- lookup_sweep.c ---- */
 enum err sweep_start(struct lookups *l);
-/* final: last sights are stored whatever their age. Whether there is more to do. */
-bool sweep_run(struct lookups *l, bool final);
+/* The next sweep comes no later than that: an override ends by then. No lock held. */
+enum err sweep_by(struct lookups *l, int64_t delay_ms);
+/* At the end: last sights are stored whatever their age. Whether there is more to do. */
+bool sweep_finally(struct lookups *l);
+
 /* ---- override.c ---- */
 void override_elapsed(struct lookups *l, const struct tenant *tenant); /* ends one whose time has passed */

@@ -1,4 +1,4 @@
-/* lookup_sweep.c - once a minute: what happens by time alone, for tenants nobody asks about.
+/* lookup_sweep.c - once a minute, and when an override ends: what happens by time alone, for tenants nobody asks about.
  *
  * Grace that is over, overrides that have ended, news the store refused, sights of tenants worth storing. It walks the
  * table quickly, noting who needs something, and acts afterwards without any lock. A round is bounded; what is left
@@ -26,6 +26,7 @@ struct need {
 struct sweep {
 	struct lookups *l;
 	int64_t now_wall, now_mono;
+	int64_t next_ms; /* when the next one is due */
 	bool final, more;
 	struct need *needs;
 	size_t count;
@@ -50,7 +51,10 @@ static bool look(void *arg, const struct tenant *tenant)
 	if (tenant->status != TENANT_UNINSTALLED)
 		(void)follow_time(s->l, tenant, s->now_wall, s->now_mono);
 	need.store_news = live->pending && live->pending->dirty && !live->pending->running;
-	need.override_over = live->override && live->override->until <= s->now_wall;
+	const int64_t left_ms = live->override ? live->override->until - s->now_wall : INT64_MAX;
+	need.override_over = left_ms <= 0;
+	if (left_ms > 0 && left_ms < s->next_ms)
+		s->next_ms = left_ms;
 	int64_t seen = tenant_last_seen(tenant), unsaved = seen - live->last_seen_stored;
 	if (unsaved >= (s->final ? 1 : SIGHT_STORE_MS))
 		need.seen = seen;
@@ -137,32 +141,63 @@ static void act(struct sweep *s)
 	sights_submit(s->l, batch);
 }
 
-bool sweep_run(struct lookups *l, bool final)
+/* The time until the next one is due. */
+static int64_t sweep_run(struct lookups *l, bool final, bool *ret_more)
 {
 	struct sweep s = {
 	    .l = l,
 	    .now_wall = clock_wall_ms(l->o.clock),
 	    .now_mono = clock_mono_ms(l->o.clock),
+	    .next_ms = SWEEP_MS,
 	    .final = final,
 	    .needs = calloc(SWEEP_ROUND, sizeof *s.needs),
 	};
+	*ret_more = false;
 	if (!s.needs)
-		return false;
+		return s.next_ms;
 	tenants_each(l->o.tenants, look, &s);
 	act(&s);
 	free(s.needs);
-	return s.more;
+	*ret_more = s.more;
+	return s.more ? SWEEP_AGAIN_MS : s.next_ms;
+}
+
+bool sweep_finally(struct lookups *l)
+{
+	bool more;
+	(void)sweep_run(l, true, &more);
+	return more;
 }
 
 static void sweep_due(void *arg)
 {
 	struct lookups *l = arg;
-	bool more = sweep_run(l, false);
+	bool more;
+	pthread_mutex_lock(&l->lock);
+	l->sweep_due_mono = INT64_MAX;
+	pthread_mutex_unlock(&l->lock);
+	const int64_t next_ms = sweep_run(l, false, &more);
 	/* Takes the place this very call has left in the heap: it does not fail. */
-	(void)timer_set(l->o.timers, &l->sweep, more ? SWEEP_AGAIN_MS : SWEEP_MS, sweep_due, l);
+	(void)sweep_by(l, next_ms);
+}
+
+enum err sweep_by(struct lookups *l, int64_t delay_ms)
+{
+	enum err err = OK;
+	if (delay_ms < 0)
+		delay_ms = 0;
+	pthread_mutex_lock(&l->lock);
+	const int64_t due_mono = clock_mono_ms(l->o.clock) + delay_ms;
+	if (!l->stopping && due_mono < l->sweep_due_mono) {
+		err = timer_set(l->o.timers, &l->sweep, delay_ms, sweep_due, l);
+		l->sweep_due_mono = err == OK ? due_mono : INT64_MAX;
+	}
+	pthread_mutex_unlock(&l->lock);
+	return err;
 }
 
 enum err sweep_start(struct lookups *l)
 {
-	return timer_set(l->o.timers, &l->sweep, SWEEP_FIRST_MS, sweep_due, l);
+	l->sweep_due_mono = INT64_MAX;
+	return sweep_by(l, SWEEP_FIRST_MS);
 }

@@ -109,6 +109,7 @@ static void override_done(struct store_job *job, enum err err)
 {
 	struct override_job *j = (struct override_job *)job;
 	struct lookups *l = j->l;
+	const int64_t ends_at = err == OK && j->set ? j->set->until : 0;
 	override_log(j, err);
 	if (override_apply(j, err)) {
 		persist(l, j->tenant, NULL, TAKE(j->after)); /* who asked hears when the transition is journalled too */
@@ -116,6 +117,8 @@ static void override_done(struct store_job *job, enum err err)
 		j->after->overridden(j->after->arg, err);
 	}
 	override_job_free(j);
+	if (ends_at)
+		(void)sweep_by(l, ends_at - clock_wall_ms(l->o.clock)); /* without memory a minute late at most */
 	busy_end(l);
 }
 

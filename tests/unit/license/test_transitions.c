@@ -264,6 +264,24 @@ static void test_override_lives_from_set_to_its_end(void **state)
 	                    "grace>active override override; active>grace lic_none lic");
 }
 
+static void test_override_ends_on_time_although_nobody_asks(void **state)
+{
+	struct fixture *f = *state;
+	step(f, 2 * SECOND); /* the sweep after the start */
+	assert_int_equal(set(f, STATE_ACTIVE, f->clock.wall + 10 * SECOND), OK);
+	step(f, 10 * SECOND - 1);
+	stored(f);
+	assert_string_equal(journal(f, "override.ended"), "");
+	step(f, 1);
+	stored(f);
+	assert_string_equal(journal(f, "override.ended"), "override.ended elapsed");
+	assert_int_equal(set(f, STATE_ACTIVE, f->clock.wall + 100 * SECOND), OK); /* behind the next sweep */
+	step(f, MINUTE);
+	step(f, 40 * SECOND);
+	stored(f);
+	assert_string_equal(journal(f, "override.ended"), "override.ended elapsed; override.ended elapsed");
+}
+
 static void test_override_is_news_although_nobody_asks(void **state)
 {
 	struct fixture *f = *state;
@@ -351,6 +369,7 @@ int main(void)
 	    T(test_a_burst_loses_no_transition),
 	    T(test_a_purged_tenant_leaves_nothing_behind),
 	    T(test_override_lives_from_set_to_its_end),
+	    T(test_override_ends_on_time_although_nobody_asks),
 	    T(test_override_is_news_although_nobody_asks),
 	    T(test_override_is_kept_over_a_restart),
 	    T(test_override_replaced_and_removed),
