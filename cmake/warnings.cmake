@@ -18,7 +18,7 @@ if(LICGATE_FUZZ)
   list(APPEND LICGATE_FLAGS -fsanitize=fuzzer-no-link)
 endif()
 if(LICGATE_COVERAGE)
-  list(APPEND LICGATE_FLAGS --coverage)
+  list(APPEND LICGATE_FLAGS --coverage -fprofile-update=atomic) # counters of several threads
   add_link_options(--coverage)
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
