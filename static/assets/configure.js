@@ -6,6 +6,7 @@ import { bar, element, find, reveal, say } from './page.js';
 import { ago, date, featureName, seats, verdictName } from './words.js';
 
 const PAGE = 50; // people shown at once, and names asked for at once
+const NAMES_WAIT_MS = 1000;
 const OPTIONS = { allow: 'Everything the licence allows', read_only: 'Read only', deny: 'Nothing' };
 const TROUBLES = { 403: 'Only administrators of this site can change these settings.', 404: 'This app has no settings to change here.' };
 let settings = null;
@@ -42,16 +43,17 @@ function showSeats() {
   find('[data-filter]').hidden = holders.length <= 10;
   find('[data-more]').hidden = !more;
   find('[data-more-text]').textContent = settings.seats.next ? 'There are more than shown' : `${left} more`;
-  askNames(found.slice(0, room));
+  askNames(found.slice(0, room)).then((told) => { if (told) showSeats(); });
 }
 
+/** True: there are names that were not known. */
 async function askNames(holders) {
   const unknown = holders.map(({ account_id: id }) => id).filter((id) => !names.has(id)).slice(0, PAGE);
-  if (unknown.length === 0) return;
+  if (unknown.length === 0) return false;
   for (const id of unknown) names.set(id, ''); // each is asked for once
-  const told = await namesOf(unknown);
-  for (const [id, name] of Object.entries(told)) names.set(id, name);
-  if (Object.keys(told).length > 0) showSeats();
+  const told = Object.entries(await namesOf(unknown));
+  for (const [id, name] of told) names.set(id, name);
+  return told.length > 0;
 }
 
 async function free(id, button) {
@@ -134,6 +136,8 @@ async function start() {
     say(find('[data-trouble]'), TROUBLES[error.status] ?? error.message, 'error');
     return;
   }
+  // Names that come soon are waited for, so that nothing moves; later ones take the place of the ids.
+  await Promise.race([askNames(settings.seats.holders), new Promise((resolve) => { setTimeout(resolve, NAMES_WAIT_MS); })]);
   showSeats();
   showChoices();
   reveal();

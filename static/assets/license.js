@@ -5,8 +5,9 @@ import { changed, date, featureName, headline, learned, nextStep, seats, stateNa
 
 let shown = null;
 
-function showEnd({ expires_at: end }) {
-  find('[data-end-term]').textContent = end && new Date(end) < Date.now() ? 'Ended' : 'Ends';
+function showEnd({ expires_at: end, source }) {
+  const term = source === 'override' ? 'Set until' : 'Ends';
+  find('[data-end-term]').textContent = end && new Date(end) < Date.now() ? 'Ended' : term;
   find('[data-end]').textContent = end ? date(end) : 'No date known';
 }
 

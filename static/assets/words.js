@@ -89,7 +89,7 @@ export function headline(license) {
     case 'grace': return [`The licence has ended${past}`, 'The app stays open for a short while. Renew the licence, and nothing is interrupted.'];
     case 'cancelled_pending': return [ahead ? `Cancelled, and paid until ${ahead}` : 'The licence is cancelled',
       'Everything stays open until then. Renew the licence to keep it open.'];
-    case 'expired': return [`The licence ended${past}`, 'Nothing has been deleted. All is open again a few minutes after the renewal.'];
+    case 'expired': return [past ? `The licence ended${past}` : 'The licence has ended', 'Nothing has been deleted. All is open again a few minutes after the renewal.'];
     case 'none': return ['Your site has no licence for this app', 'Start a trial or buy a licence. Parts of the app stay closed until then.'];
     default: return ['The licence is not known yet', 'Your site has not told yet whether the app is licensed. This page asks again by itself.'];
   }

@@ -2,7 +2,7 @@
 //
 // The site is the one of the end-to-end tests (licence, permissions, install), with a host page beside its resources. The app's
 // page is what a production server sends, its all.js from the CDN's address, answered here from the package. What the
-// package leaves to the product, as Jira does: AP.context and AP.user.
+// package leaves to the product, as Jira does: AP.context, AP.user, and AP.request for the names of accounts.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -49,6 +49,13 @@ function frame({ url, appKey, origin, module }) {
   connectHost.defineModule('user', {
     getCurrentUser(...args) { call('user').then((user) => last(args)(user), () => {}); },
   });
+  const request = async (path) => {
+    const answer = await fetch(`files/request?${encodeURIComponent(path)}`, { method: 'POST' });
+    if (!answer.ok) throw new Error(`the site answered ${answer.status}`);
+    return { body: await answer.text() };
+  };
+  request.returnsPromise = true;
+  connectHost.defineModule({ request });
   const container = connectHost.create({ addon_key: appKey, key: module, url,
     options: { isFullPage: true, hostOrigin: origin, structuredContext: {}, contextPath: '' } });
   document.querySelector('main').append(container[0]);
@@ -56,11 +63,11 @@ function frame({ url, appKey, origin, module }) {
 
 /**
  * Gives a site of atlassian.mjs its host page. site.claims: of the tokens it hands out; site.ended: how many of the next ones
- * have ended already; site.tokens: how many it handed out.
+ * have ended already; site.tokens: how many it handed out; site.people: {id: name}, what the site tells of them.
  */
 export function asJira(site) {
   const resources = site.serve.bind(site);
-  Object.assign(site, { claims: {}, tokens: 0, ended: 0 });
+  Object.assign(site, { claims: {}, tokens: 0, ended: 0, people: {} });
   const contextToken = () => {
     site.tokens += 1;
     if (site.ended === 0) return site.context(site.claims);
@@ -74,6 +81,7 @@ export function asJira(site) {
     if (mode) res.writeHead(200, { 'content-type': 'text/html' }).end(hostPage(mode));
     else if (files[name]) res.writeHead(200, { 'content-type': 'text/javascript' }).end(files[name]());
     else if (name === 'token') json({ token: contextToken() });
+    else if (name === 'request') json({ values: Object.entries(site.people).map(([accountId, displayName]) => ({ accountId, displayName })) });
     else if (name === 'user') json({ atlassianAccountId: site.claims.sub ?? 'account-1' });
     else resources(req, res, rest);
   };
