@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "admin/admin.h"
 #include "base/cleanup.h"
@@ -24,6 +25,8 @@ enum {
 	UPSTREAM_QUEUE = 10000,
 	CONNECTIONS_MAX = 4096,
 	ADMIN_CONNECTIONS_MAX = 256,
+	OWN_FILES_MAX = 256, /* database, outgoing calls, threads' descriptors */
+	CONNECTIONS_LEAST = 64,
 	IDLE_MS = 60 * 1000,
 };
 
@@ -167,6 +170,31 @@ static enum err open_doors(struct app *app)
 	return OK;
 }
 
+/* As many as there are files for: one more would find none, and so would a look-up or the database. */
+static unsigned connections_max(void)
+{
+	struct rlimit files;
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0 ||
+	    files.rlim_cur >= CONNECTIONS_MAX + ADMIN_CONNECTIONS_MAX + OWN_FILES_MAX)
+		return CONNECTIONS_MAX;
+	const unsigned own = ADMIN_CONNECTIONS_MAX + OWN_FILES_MAX;
+	const unsigned left =
+	    files.rlim_cur > own + CONNECTIONS_LEAST ? (unsigned)files.rlim_cur - own : (unsigned)CONNECTIONS_LEAST;
+	log_event(LOG_WARN, "start.few_files", LF_INT("limit", (int64_t)files.rlim_cur), LF_INT("connections", left),
+	          LF_Z("do", "raise the limit of open files: ulimit -n, LimitNOFILE"));
+	return left;
+}
+
+void raise_file_limit(void)
+{
+	struct rlimit files;
+	const rlim_t wanted = CONNECTIONS_MAX + ADMIN_CONNECTIONS_MAX + OWN_FILES_MAX;
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= wanted)
+		return;
+	files.rlim_cur = files.rlim_max < wanted ? files.rlim_max : wanted;
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static enum err listen_everywhere(struct app *app)
 {
 	const struct config *c = app->config;
@@ -177,7 +205,7 @@ static enum err listen_everywhere(struct app *app)
 	    .tls_cert_pem = app->files.tls_cert.data,
 	    .tls_key_pem = app->files.tls_key.data,
 	    .threads = (unsigned)c->threads,
-	    .connections_max = CONNECTIONS_MAX,
+	    .connections_max = connections_max(),
 	    .request_timeout_ms = c->request_timeout_s * 1000,
 	    .idle_timeout_ms = IDLE_MS,
 	    .max_body = (size_t)c->max_body,

@@ -179,6 +179,7 @@ int command_demo(int argc, char **argv)
 	__cleanup(stop) struct demo d = {.listen = env_or("LICGATE_LISTEN", "127.0.0.1:8080"),
 	                                 .admin_listen = env_or("LICGATE_ADMIN_LISTEN", "127.0.0.1:8081")};
 	block_stop_signals();
+	raise_file_limit();
 	if (!crypto_init() || start(&d) != OK)
 		return 1;
 	tell(&d);

@@ -33,6 +33,7 @@ int command_serve(int argc, char **argv)
 		return done;
 	process_harden();
 	block_stop_signals();
+	raise_file_limit();
 	__cleanup(config_free_p) struct config *config = NULL;
 	if (config_load(environ, print_problem, NULL, &config) != OK)
 		return 1;

@@ -122,6 +122,18 @@ describe('slow clients are cut by the deadline, health stays fast', () => {
   });
 });
 
+test('1,100 idle connections where the shell gives a process 1,024 files', async () => {
+  const server = await Licgate.start({ env: world.env, via: ['bash', '-c', 'ulimit -Sn 1024; exec "$0" "$@"'] });
+  const { hostname, port } = new URL(server.url);
+  const sockets = Array.from({ length: 1100 }, () => net.connect(port, hostname).on('error', () => {}));
+  await Promise.all(sockets.map((s) => new Promise((resolve) => s.once('connect', resolve))));
+  const began = Date.now();
+  assert.equal((await request(server.url, { target: '/healthz', agent: false })).status, 200);
+  assert.ok(Date.now() - began < 1000);
+  for (const s of sockets) s.destroy();
+  await server.stop();
+});
+
 describe('a stop breaks no answer', () => {
   test('SIGTERM while a look-up is waited for', async () => {
     const held = [];

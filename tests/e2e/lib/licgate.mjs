@@ -43,10 +43,11 @@ export class Licgate {
     this.exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
   }
 
-  static async start({ env = {}, dir } = {}) {
+  static async start({ env = {}, dir, via = [] } = {}) {
     const ownDir = !dir;
     dir ??= mkdtempSync(path.join(tmpdir(), 'licgate-'));
-    const child = spawn(binary, ['serve'], { env: environment(dir, env), cwd: dir, stdio: ['ignore', 'pipe', 'pipe'] });
+    const [command, ...args] = [...via, binary, 'serve'];
+    const child = spawn(command, args, { env: environment(dir, env), cwd: dir, stdio: ['ignore', 'pipe', 'pipe'] });
     const server = new Licgate(child, dir, ownDir);
     const started = new Promise((resolve, reject) => {
       readline.createInterface({ input: child.stderr }).on('line', (line) => {
