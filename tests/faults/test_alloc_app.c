@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "alloc_faults.h"
+#include "alloc_libraries.h"
 #include "base/log.h"
 #include "test.h"
 #include "world.h"
@@ -266,7 +266,7 @@ static int stop(void **state)
 int main(void)
 {
 	alloc_exempt = true; /* this thread plays the host's part */
-	alloc_faults_install();
+	alloc_libraries_install();
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_installs),
 	    cmocka_unit_test(test_uninstalls),

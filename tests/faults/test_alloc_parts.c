@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "alloc_faults.h"
+#include "alloc_libraries.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/secret.h"
@@ -282,7 +282,7 @@ static int end(void **state)
 
 int main(void)
 {
-	alloc_faults_install();
+	alloc_libraries_install();
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_tokens),
 	    cmocka_unit_test(test_settings),

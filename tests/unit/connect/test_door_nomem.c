@@ -3,46 +3,10 @@
  * that was not earned, and with memory again the same request works. */
 #include "door_fixture.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "alloc_faults.h"
 #include "base/log.h"
-
-static _Atomic long countdown = -1; /* allocations until one fails; below 0: none does */
-static _Atomic bool for_ever, failed;
-
-static bool fails_now(void)
-{
-	if (atomic_load(&countdown) < 0)
-		return for_ever && failed;
-	if (atomic_fetch_sub(&countdown, 1) != 0)
-		return false;
-	failed = true;
-	return true;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-	return fails_now() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails_now() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t size)
-{
-	return fails_now() ? NULL : __real_realloc(p, size);
-}
 
 static const struct license_facts LICENSED = {.valid = true, .resource = 1, .users_max = 100, .max_age_s = -1};
 static char key[32], url[64];
@@ -140,12 +104,9 @@ static bool fails_at(struct door *d, size_t request, long n, bool from_then_on)
 	if (REQUESTS[request].ask == webhook)
 		assert_int_equal(webhook(d), 204);
 
-	failed = false;
-	for_ever = from_then_on;
-	countdown = n;
+	alloc_faults_arm(n, from_then_on);
 	int status = REQUESTS[request].ask(d);
-	countdown = -1;
-	for_ever = false;
+	const bool failed = alloc_faults_disarm();
 	if (status == REQUESTS[request].status)
 		assert_earned(d, request);
 	else if (status != 503 &&

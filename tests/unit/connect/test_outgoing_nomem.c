@@ -6,48 +6,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "alloc_faults.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "connect/host.h"
 #include "connect/install_keys.h"
 #include "fake_server.h"
-
-static _Atomic long countdown = -1; /* allocations until one fails; below 0: none does */
-static _Atomic bool for_ever, failed;
-
-static bool fails_now(void)
-{
-	if (atomic_load(&countdown) < 0)
-		return for_ever && failed;
-	if (atomic_fetch_sub(&countdown, 1) != 0)
-		return false;
-	failed = true;
-	return true;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-	return fails_now() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails_now() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t size)
-{
-	return fails_now() ? NULL : __real_realloc(p, size);
-}
 
 /* ---- a site that gives nothing, or everything ---- */
 static _Atomic bool generous;
@@ -206,13 +171,9 @@ static void every_allocation_may_fail(bool from_then_on)
 
 		world_start(&w, server);
 		generous = false;
-		for_ever = from_then_on;
-		failed = false;
-		countdown = nth++;
+		alloc_faults_arm(nth++, from_then_on);
 		live_through(&w);
-		was = failed;
-		countdown = -1;
-		for_ever = false;
+		was = alloc_faults_disarm();
 		if (w.licensed || w.key || w.user_answered || w.admin == ADMIN_YES)
 			fail_msg("allocation %ld failed and something was granted", nth - 1);
 

@@ -2,61 +2,10 @@
  * then on. Nothing crashes or leaks, who waits is woken once, no licence appears that nobody gave, and when there is
  * memory again everything heals. */
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "alloc_faults.h"
 #include "license/license_fixture.h"
-
-static _Atomic long countdown = -1; /* allocations until one fails; below 0: never */
-static _Atomic bool for_ever, failed;
-
-static bool fails_now(void)
-{
-	if (atomic_load(&countdown) < 0)
-		return for_ever && failed;
-	if (atomic_fetch_sub(&countdown, 1) > 0)
-		return false;
-	failed = true;
-	return true;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-	return fails_now() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return fails_now() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *p, size_t size)
-{
-	return fails_now() ? NULL : __real_realloc(p, size);
-}
-
-static void arm(long nth, bool ever)
-{
-	failed = false;
-	for_ever = ever;
-	atomic_store(&countdown, nth);
-}
-
-static bool disarm(void)
-{
-	bool was = failed;
-	for_ever = false;
-	atomic_store(&countdown, -1);
-	return was;
-}
 
 static void count_up(void *arg)
 {
@@ -119,9 +68,9 @@ static bool story_with_failure(long nth, bool ever)
 	struct story s = {.waiting = 0};
 	(void)fixture_setup(&state);
 	struct fixture *f = state;
-	arm(nth, ever);
+	alloc_faults_arm(nth, ever);
 	live_through(f, &s);
-	bool any = disarm();
+	bool any = alloc_faults_disarm();
 	stored(f);
 	for (int i = 0; i < 3; i++) { /* sweeps and a new look-up make good what was missed */
 		step(f, 5 * MINUTE);
@@ -170,9 +119,9 @@ static void test_put_fails_cleanly(void **state)
 	struct tenant_row row = {.client_key = "fresh", .status = "enabled", .base_url = "https://x.atlassian.net"};
 	enum err err = ERR_NOMEM;
 	for (long nth = 0; err != OK; nth++) {
-		arm(nth, false);
+		alloc_faults_arm(nth, false);
 		err = tenants_put(f->tenants, &row, STR("secret"));
-		(void)disarm();
+		(void)alloc_faults_disarm();
 		const struct tenant *found = tenants_find(f->tenants, STR("fresh"));
 		assert_int_equal(found != NULL, err == OK);
 		tenant_unref(found);
@@ -193,11 +142,11 @@ static void test_features_parse_fails_cleanly(void **state)
 	struct features *features = NULL;
 	int problems = 0;
 	for (long nth = 0; err != OK; nth++) {
-		arm(nth, false);
+		alloc_faults_arm(nth, false);
 		err = features_parse(STR("{\"features\":{\"a\":{\"active\":\"allow\"},\"b\":{\"default\":\"deny\"}},\"pages\":{"
 		                         "\"/x\":\"a\",\"/y\":\"b\"}}"),
 		                     "f.json", quiet, &problems, &features);
-		(void)disarm();
+		(void)alloc_faults_disarm();
 		assert_true(err == OK || err == ERR_NOMEM);
 		assert_in_range(nth, 0, 200);
 	}
