@@ -17,6 +17,8 @@
 enum {
 	PROVE_DELAY_MS = 1000,
 	PROVE_MAX = 4096,
+	PROVE_BATCH = 8, /* a burst of installs must not become a burst at their hosts, nor compete with the next installs */
+	PROVE_PACE_MS = 50,
 	SWEEP_EVERY_MS = 3600 * 1000,
 	SWEEP_FIRST_MS = 5000,
 	SWEEP_AGAIN_MS = 50,
@@ -83,15 +85,28 @@ static bool looked_up_since_install(struct upkeep *u, const struct tenant *tenan
 	return lookups_known(u->c->lookups, tenant).fetched_at >= tenant->updated_at;
 }
 
+static void prove(struct upkeep *u, struct str client_key)
+{
+	const struct tenant *tenant = tenants_find(u->c->tenants, client_key);
+	if (tenant && tenant->status != TENANT_UNINSTALLED && !looked_up_since_install(u, tenant))
+		(void)lookups_refresh(u->c->lookups, tenant, NULL, NULL);
+	tenant_unref(tenant);
+}
+
 static void prove_due(void *arg)
 {
 	struct upkeep *u = arg;
-	for (struct proof *p; (p = take_due(u)); free(p)) {
-		const struct tenant *tenant = tenants_find(u->c->tenants, str_of(p->client_key));
-		if (tenant && tenant->status != TENANT_UNINSTALLED && !looked_up_since_install(u, tenant))
-			(void)lookups_refresh(u->c->lookups, tenant, NULL, NULL);
-		tenant_unref(tenant);
+	for (int i = 0; i < PROVE_BATCH; i++) {
+		struct proof *p = take_due(u);
+		if (!p)
+			return;
+		prove(u, str_of(p->client_key));
+		free(p);
 	}
+	pthread_mutex_lock(&u->lock);
+	if (u->first && !u->stopping)
+		timer_set(u->c->timers, &u->prove_timer, PROVE_PACE_MS, prove_due, u);
+	pthread_mutex_unlock(&u->lock);
 }
 
 void upkeep_prove_soon(struct connect *c, struct str client_key)
@@ -108,10 +123,12 @@ void upkeep_prove_soon(struct connect *c, struct str client_key)
 	pthread_mutex_lock(&u->lock);
 	bool room = u->waiting < PROVE_MAX && !u->stopping;
 	if (room) {
+		const bool alone = !u->first; /* else the timer is set, for the first or for the pace */
 		*u->last = p;
 		u->last = &p->next;
 		u->waiting++;
-		arm(u);
+		if (alone)
+			arm(u);
 	}
 	pthread_mutex_unlock(&u->lock);
 	if (!room)
