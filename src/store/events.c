@@ -13,6 +13,15 @@ enum err store_event_add(struct store_tx *tx, const struct event_row *e)
 	                   V_Z(e->id), V_Z(e->type), V_Z(e->tenant), V_INT(e->at), V_Z(e->json));
 }
 
+/* Users' events alone: nothing else in the journal names an account. */
+enum err store_events_cut(struct store_tx *tx, struct str tenant, struct str text)
+{
+	return sql_run(tx, NULL,
+	               "UPDATE events SET json = replace(json, $1, '') WHERE tenant = $2 "
+	               "AND type IN ('user.added', 'user.removed') AND replace(json, $1, '') <> json",
+	               V_STR(text), V_STR(tenant));
+}
+
 #define EVENTS "SELECT seq, id, type, tenant, at, json FROM events WHERE "
 #define EVENTS_AFTER EVENTS "seq > $1 "
 #define IN_ORDER " ORDER BY seq LIMIT "

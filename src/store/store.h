@@ -144,6 +144,9 @@ enum err store_event_list(struct store_tx *tx, int64_t after, struct str type, s
 enum err store_event_latest(struct store_tx *tx, struct str tenant, size_t limit, struct arena *a,
                             struct event_row **ret, size_t *ret_count);
 
+/* Takes this very text out of the tenant's user.added and user.removed events. */
+enum err store_events_cut(struct store_tx *tx, struct str tenant, struct str text);
+
 /* ---- install keys: kid -> public key, for ever ---- */
 enum err store_install_key_put(struct store_tx *tx, struct str kid, struct str pem, int64_t at);
 enum err store_install_key_each(struct store_tx *tx, enum err (*fn)(void *arg, const char *kid, const char *pem),
@@ -158,15 +161,48 @@ enum err store_webhook_forget_before(struct store_tx *tx, int64_t before);
 struct user_row {
 	const char *client_key, *account_id;
 	int64_t first_seen, last_seen, seat_at; /* seat_at 0: none */
+	int64_t updated_at;                     /* when the host last told of it */
+	int64_t removed_at;                     /* 0: has access */
+	bool deactivated;
 };
 enum err store_user_put(struct store_tx *tx, const struct user_row *row);
 enum err store_user_get(struct store_tx *tx, struct str client_key, struct str account_id, struct arena *a,
                         struct user_row *ret);
 enum err store_user_delete(struct store_tx *tx, struct str client_key, struct str account_id); /* ERR_NOT_FOUND */
+/* Those who have access, in account_id order. */
 enum err store_user_list(struct store_tx *tx, struct str client_key, struct arena *a, struct user_row **ret,
                          size_t *ret_count);
+/* Every account that is kept, removed ones too, and those who hold a seat: account_id > after, at most max. */
+enum err store_account_list(struct store_tx *tx, struct str client_key, struct str after, size_t max, struct arena *a,
+                            struct user_row **ret, size_t *ret_count);
+enum err store_seat_list(struct store_tx *tx, struct str client_key, struct str after, size_t max, struct arena *a,
+                         struct user_row **ret, size_t *ret_count);
+/* Seats of accounts last seen before that time, of any tenant, longest idle first, at most max. */
+enum err store_seats_idle(struct store_tx *tx, int64_t before, size_t max, struct arena *a, struct user_row **ret,
+                          size_t *ret_count);
 enum err store_seat_each(struct store_tx *tx, enum err (*fn)(void *arg, const struct user_row *),
                          void *arg); /* seats only */
+
+/* ---- choices: the most a tenant's users get of a feature ---- */
+struct choice_row {
+	const char *client_key, *feature, *value;
+	int64_t at;
+};
+enum err store_choice_put(struct store_tx *tx, const struct choice_row *row);
+enum err store_choice_list(struct store_tx *tx, struct str client_key, struct arena *a, struct choice_row **ret,
+                           size_t *ret_count);
+enum err store_choice_each(struct store_tx *tx, enum err (*fn)(void *arg, const struct choice_row *), void *arg);
+
+/* ---- reports on personal data: a row for each tenant with users ---- */
+struct report_row {
+	const char *client_key;
+	int64_t next_at;
+	const char *after_account; /* "": the next round starts anew */
+};
+/* Due by now, the longest due first, at most max. */
+enum err store_reports_due(struct store_tx *tx, int64_t now, size_t max, struct arena *a, struct report_row **ret,
+                           size_t *ret_count);
+enum err store_report_set(struct store_tx *tx, const struct report_row *row); /* ERR_NOT_FOUND */
 
 /* ---- feedback ---- */
 struct feedback_row {
@@ -175,6 +211,8 @@ struct feedback_row {
 	int64_t at;
 };
 enum err store_feedback_add(struct store_tx *tx, const struct feedback_row *row);
+/* The messages stay, without their sender. */
+enum err store_feedback_forget(struct store_tx *tx, struct str client_key, struct str account_id);
 /* Newest first, id < before (0: from the newest). */
 enum err store_feedback_list(struct store_tx *tx, int64_t before, size_t limit, struct arena *a,
                              struct feedback_row **ret, size_t *ret_count);

@@ -69,7 +69,7 @@ static enum err put_key_and_webhook(struct store_tx *tx, void *arg)
 static enum err put_user_and_feedback(struct store_tx *tx, void *arg)
 {
 	struct round *r = arg;
-	struct user_row u = {r->key, "u", 1, 2, 3};
+	struct user_row u = {.client_key = r->key, .account_id = "u", .first_seen = 1, .last_seen = 2, .seat_at = 3};
 	static char message[6000]; /* more than a page */
 	memset(message, 'm', sizeof(message) - 1);
 	struct feedback_row f = {.client_key = r->key, .message = message, .at = 1};

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "store/fixture.h"
 
@@ -64,8 +65,33 @@ static void opening_again_changes_nothing(void **state)
 	fixture_reopen(f);
 	fixture_reopen(f);
 	assert_true(has_tenant(f->store, "t"));
-	assert_int_equal(ask_int(f->file, "PRAGMA user_version"), 1);
+	assert_int_equal(ask_int(f->file, "PRAGMA user_version"), 2);
 	assert_int_equal(ask_int(f->file, "PRAGMA application_id"), 0x4c434754);
+	assert_whole(f->file);
+}
+
+/* The schema before the second migration, with people in it. */
+static void an_older_database_is_brought_up_to_date(void **state)
+{
+	struct fixture *f = *state;
+	struct buf schema = BUF_INIT(1 << 16);
+	assert_int_equal(file_read(PROJECT_DIR "/src/store/schema/sqlite-001.sql", &schema), OK);
+	run_sql(f->file, schema.data);
+	buf_release(&schema);
+	run_sql(f->file,
+	        "PRAGMA user_version = 1;"
+	        "INSERT INTO tenants (client_key, status, first_installed_at, installed_at, updated_at, "
+	        "uninstalled_at, last_seen_at) VALUES ('t', 'enabled', 1, 1, 1, 0, 0), ('u', 'enabled', 1, 1, 1, 0, 0);"
+	        "INSERT INTO users VALUES ('t', 'ann', 1, 5, 3);"
+	        "INSERT INTO feedback (client_key, account_id, message, at) VALUES ('t', 'ann', 'm', 7), "
+	        "('t', 'bob', 'm', 8), ('t', 'bob', 'm', 9), ('u', NULL, 'm', 9);");
+	assert_int_equal(fixture_open(f, 1000, false), OK);
+	assert_int_equal(ask_int(f->file, "PRAGMA user_version"), 2);
+	assert_int_equal(ask_int(f->file, "SELECT seat_at * 100 + updated_at FROM users WHERE account_id = 'ann'"), 305);
+	assert_int_equal(ask_int(f->file, "SELECT last_seen * 10 + first_seen FROM users WHERE account_id = 'bob'"), 98);
+	assert_int_equal(ask_int(f->file, "SELECT count(*) FROM users"), 2);
+	assert_int_equal(ask_int(f->file, "SELECT count(*) FROM reports WHERE client_key = 't' AND next_at = 0"), 1);
+	assert_int_equal(ask_int(f->file, "SELECT count(*) FROM reports"), 1);
 	assert_whole(f->file);
 }
 
@@ -217,6 +243,7 @@ int main(void)
 #define T(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 	    T(opening_again_changes_nothing),
+	    T(an_older_database_is_brought_up_to_date),
 	    T(its_files_are_nobody_elses),
 	    T(what_is_not_ours_is_left_alone),
 	    T(what_is_no_database_is_refused),

@@ -221,7 +221,11 @@ static enum err users_hold_seats(struct store_tx *tx, void *arg)
 {
 	struct arena *a = arg;
 	struct tenant_row t = tenant_named("t"), u = tenant_named("u");
-	struct user_row rows[] = {{"t", "2", 1, 5, 9}, {"t", "1", 2, 6, 0}, {"u", "1", 3, 7, 8}}, *list;
+	struct user_row rows[] =
+	    {{.client_key = "t", .account_id = "2", .first_seen = 1, .last_seen = 5, .seat_at = 9, .updated_at = 4},
+	     {.client_key = "t", .account_id = "1", .first_seen = 2, .last_seen = 6, .deactivated = true},
+	     {.client_key = "u", .account_id = "1", .first_seen = 3, .last_seen = 7, .seat_at = 8}},
+	                *list;
 	char seats[64] = "";
 	size_t count;
 	assert_int_equal(store_tenant_put(tx, &t), OK);
@@ -242,6 +246,154 @@ static enum err users_hold_seats(struct store_tx *tx, void *arg)
 	assert_int_equal(list[1].last_seen, 99);
 	assert_int_equal(store_user_delete(tx, STR("t"), STR("1")), OK);
 	assert_int_equal(store_user_delete(tx, STR("t"), STR("1")), ERR_NOT_FOUND);
+	return OK;
+}
+
+static enum err accounts_come_in_pages(struct store_tx *tx, void *arg)
+{
+	struct arena *a = arg;
+	struct tenant_row t = tenant_named("t"), u = tenant_named("u");
+	struct user_row *list;
+	size_t count;
+	assert_int_equal(store_tenant_put(tx, &t), OK);
+	assert_int_equal(store_tenant_put(tx, &u), OK);
+	static const struct user_row rows[] = {
+	    {.client_key = "t", .account_id = "a", .last_seen = 10, .seat_at = 3},
+	    {.client_key = "t", .account_id = "b", .last_seen = 30, .removed_at = 9, .updated_at = 8},
+	    {.client_key = "t", .account_id = "c", .last_seen = 20, .seat_at = 4, .deactivated = true},
+	    {.client_key = "t", .account_id = "d", .last_seen = 5},
+	    {.client_key = "u", .account_id = "a", .last_seen = 7, .seat_at = 1},
+	};
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(store_user_put(tx, &rows[i]), OK);
+	assert_int_equal(store_user_list(tx, STR("t"), a, &list, &count), OK);
+	assert_int_equal(count, 3); /* b has left */
+	assert_true(list[1].deactivated);
+	assert_int_equal(store_account_list(tx, STR("t"), STR(""), 2, a, &list, &count), OK);
+	assert_int_equal(count, 2);
+	assert_string_equal(list[1].account_id, "b");
+	assert_int_equal(list[1].removed_at, 9);
+	assert_int_equal(list[1].updated_at, 8);
+	assert_int_equal(store_account_list(tx, STR("t"), STR("b"), 9, a, &list, &count), OK);
+	assert_int_equal(count, 2);
+	assert_string_equal(list[0].account_id, "c");
+	assert_int_equal(store_seat_list(tx, STR("t"), STR("a"), 9, a, &list, &count), OK);
+	assert_int_equal(count, 1);
+	assert_string_equal(list[0].account_id, "c");
+	assert_int_equal(store_seats_idle(tx, 20, 9, a, &list, &count), OK);
+	assert_int_equal(count, 2);
+	assert_string_equal(list[0].client_key, "u");
+	assert_int_equal(list[1].last_seen, 10);
+	assert_int_equal(store_seats_idle(tx, 99, 1, a, &list, &count), OK);
+	assert_int_equal(count, 1);
+	return OK;
+}
+
+static enum err reports_are_due_in_turn(struct store_tx *tx, void *arg)
+{
+	struct arena *a = arg;
+	struct tenant_row t = tenant_named("t"), u = tenant_named("u"), v = tenant_named("v");
+	struct user_row one = {.client_key = "t", .account_id = "a"}, other = {.client_key = "u", .account_id = "a"};
+	struct report_row *due, later = {"t", 100, "a"}, gone = {"v", 1, ""};
+	size_t count;
+	assert_int_equal(store_tenant_put(tx, &t), OK);
+	assert_int_equal(store_tenant_put(tx, &u), OK);
+	assert_int_equal(store_tenant_put(tx, &v), OK);
+	assert_int_equal(store_user_put(tx, &one), OK);
+	assert_int_equal(store_user_put(tx, &other), OK);
+	assert_int_equal(store_reports_due(tx, 50, 9, a, &due, &count), OK);
+	assert_int_equal(count, 2); /* v has no users */
+	assert_string_equal(due[0].client_key, "t");
+	assert_string_equal(due[0].after_account, "");
+	assert_int_equal(store_report_set(tx, &later), OK);
+	assert_int_equal(store_report_set(tx, &gone), ERR_NOT_FOUND);
+	assert_int_equal(store_user_put(tx, &one), OK); /* another sight changes nothing */
+	assert_int_equal(store_reports_due(tx, 99, 9, a, &due, &count), OK);
+	assert_int_equal(count, 1);
+	assert_string_equal(due[0].client_key, "u");
+	assert_int_equal(store_reports_due(tx, 100, 9, a, &due, &count), OK);
+	assert_int_equal(count, 2);
+	assert_string_equal(due[1].after_account, "a");
+	assert_int_equal(store_reports_due(tx, 100, 1, a, &due, &count), OK);
+	assert_int_equal(count, 1);
+	assert_int_equal(store_tenant_purge(tx, STR("t")), OK);
+	assert_int_equal(store_reports_due(tx, 100, 9, a, &due, &count), OK);
+	assert_int_equal(count, 1);
+	return OK;
+}
+
+static enum err add_choice(void *arg, const struct choice_row *row)
+{
+	strncat(arg, row->client_key, 8);
+	strncat(arg, row->feature, 8);
+	strncat(arg, row->value, 16);
+	return OK;
+}
+
+static enum err choices_come_back(struct store_tx *tx, void *arg)
+{
+	struct arena *a = arg;
+	struct tenant_row t = tenant_named("t"), u = tenant_named("u");
+	static const struct choice_row rows[] = {
+	    {"t", "b", "deny", 1}, {"t", "a", "allow", 2}, {"u", "a", "read_only", 3}, {"t", "b", "allow", 4}};
+	struct choice_row *list, orphan = {"nobody", "a", "allow", 1};
+	size_t count;
+	char all[128] = "";
+	assert_int_equal(store_tenant_put(tx, &t), OK);
+	assert_int_equal(store_tenant_put(tx, &u), OK);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(store_choice_put(tx, &rows[i]), OK);
+	assert_int_equal(store_choice_list(tx, STR("t"), a, &list, &count), OK);
+	assert_int_equal(count, 2);
+	assert_string_equal(list[1].value, "allow");
+	assert_int_equal(list[1].at, 4);
+	assert_int_equal(store_choice_each(tx, add_choice, all), OK);
+	assert_string_equal(all, "taallowtballowuaread_only");
+	return store_choice_put(tx, &orphan) == OK ? ERR_INTERNAL : OK;
+}
+
+static enum err an_account_is_cut_out_of_the_journal(struct store_tx *tx, void *arg)
+{
+	struct arena *a = arg;
+	static const struct event_row rows[] = {
+	    {.id = "1", .type = "user.added", .tenant = "t", .at = 1, .json = "{\"x\":1,\"account_id\":\"a\"}"},
+	    {.id = "2", .type = "user.removed", .tenant = "t", .at = 1, .json = "{\"x\":1,\"account_id\":\"a\"}"},
+	    {.id = "3", .type = "user.added", .tenant = "t", .at = 1, .json = "{\"x\":1,\"account_id\":\"ab\"}"},
+	    {.id = "4", .type = "user.added", .tenant = "u", .at = 1, .json = "{\"x\":1,\"account_id\":\"a\"}"},
+	};
+	struct event_row *list;
+	size_t count;
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(store_event_add(tx, &rows[i]), OK);
+	assert_int_equal(store_events_cut(tx, STR("t"), STR(",\"account_id\":\"a\"")), OK);
+	assert_int_equal(store_event_list(tx, 0, STR(""), STR(""), 9, a, &list, &count), OK);
+	assert_int_equal(count, 4);
+	assert_string_equal(list[0].json, "{\"x\":1}");
+	assert_string_equal(list[1].json, "{\"x\":1}");
+	assert_string_equal(list[2].json, rows[2].json);
+	assert_string_equal(list[3].json, rows[3].json);
+	return OK;
+}
+
+static enum err feedback_loses_its_sender(struct store_tx *tx, void *arg)
+{
+	struct arena *a = arg;
+	struct tenant_row t = tenant_named("t"), u = tenant_named("u");
+	static const struct feedback_row rows[] = {{.client_key = "t", .account_id = "who", .message = "1"},
+	                                           {.client_key = "t", .account_id = "other", .message = "2"},
+	                                           {.client_key = "u", .account_id = "who", .message = "3"}};
+	struct feedback_row *list;
+	size_t count;
+	assert_int_equal(store_tenant_put(tx, &t), OK);
+	assert_int_equal(store_tenant_put(tx, &u), OK);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(store_feedback_add(tx, &rows[i]), OK);
+	assert_int_equal(store_feedback_forget(tx, STR("t"), STR("who")), OK);
+	assert_int_equal(store_feedback_list(tx, 0, 9, a, &list, &count), OK);
+	assert_string_equal(list[0].account_id, "who");
+	assert_string_equal(list[1].account_id, "other");
+	assert_null(list[2].account_id);
+	assert_string_equal(list[2].message, "1");
 	return OK;
 }
 
@@ -339,6 +491,11 @@ static const struct promise promises[] = {
     P(an_install_key_is_kept),
     P(a_webhook_is_seen_once_until_forgotten),
     P(users_hold_seats),
+    P(accounts_come_in_pages),
+    P(reports_are_due_in_turn),
+    P(choices_come_back),
+    P(an_account_is_cut_out_of_the_journal),
+    P(feedback_loses_its_sender),
     P(feedback_comes_newest_first),
     P(sealed_values_are_listed_by_key_and_replaced),
 };

@@ -195,7 +195,7 @@ static enum err a_purge_takes_all_but_the_events(struct store_tx *tx, void *arg)
 	struct tenant_row t = tenant_named("t"), other = tenant_named("other"), got;
 	struct license_row license = {.state = "active"};
 	struct override_row override = {"active", "why", "me", 99, 1};
-	struct user_row user = {"t", "u", 1, 2, 3};
+	struct user_row user = {.client_key = "t", .account_id = "u", .first_seen = 1, .last_seen = 2, .seat_at = 3};
 	struct feedback_row feedback = {.client_key = "t", .message = "m", .at = 1};
 	struct event_row event = {.id = "evt_1", .type = "tenant.purged", .tenant = "t", .at = 1, .json = "{}"}, *events;
 	size_t count = 0;
@@ -232,7 +232,7 @@ static enum err what_belongs_to_no_tenant_is_refused(struct store_tx *tx, void *
 	(void)arg;
 	struct license_row license = {.state = "active"};
 	struct override_row override = {"active", "why", "me", 99, 1};
-	struct user_row user = {"t", "u", 1, 2, 3};
+	struct user_row user = {.client_key = "t", .account_id = "u", .first_seen = 1, .last_seen = 2, .seat_at = 3};
 	struct feedback_row feedback = {.client_key = "t", .message = "m", .at = 1};
 	assert_int_equal(store_alias_put(tx, STR("t"), "sen", STR("S"), 1), ERR_NOT_FOUND);
 	assert_int_equal(store_license_put(tx, STR("t"), &license), ERR_NOT_FOUND);
