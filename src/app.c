@@ -112,6 +112,7 @@ static enum err start_outgoing(struct app *app)
 	                                   .retry_ms = c->license_retry_s * 1000,
 	                                   .wait_ms = c->license_wait_s * 1000,
 	                                   .grace_ms = c->grace_days * 86400000,
+	                                   .seat_idle_ms = c->seat_idle_days * 86400000,
 	                                   .fetch = host_license_fetch,
 	                                   .fetcher = app->host};
 	if ((err = lookups_new(&lo, &app->lookups)) != OK)

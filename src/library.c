@@ -89,7 +89,7 @@ static void rule(struct connect *c, struct arena *arena, const struct licgate_re
 		refuse(a, 403, "unknown_feature");
 		return;
 	}
-	const struct ruling ruling = gate_rule(c, feature, tenant, &d, claims->account_id);
+	const struct ruling ruling = feature_use(c->lookups, feature, tenant, &d, claims->account_id);
 	a->code = policy_code_name(ruling.code);
 	if (ruling.verdict == VERDICT_DENY ||
 	    (ruling.verdict == VERDICT_READ_ONLY && !gate_method_reads(str_of(r->method)))) {

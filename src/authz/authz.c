@@ -118,7 +118,7 @@ static struct ruling rule(struct request *req, struct connect *c, const struct d
 	if (demand->required)
 		r = policy_rule(&demand_any_license, d, req->tenant->first_installed_at, true);
 	if (r.verdict == VERDICT_ALLOW && demand->feature)
-		r = gate_rule(c, demand->feature, req->tenant, d, req->claims->account_id);
+		r = feature_use(c->lookups, demand->feature, req->tenant, d, req->claims->account_id);
 	return r;
 }
 

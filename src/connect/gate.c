@@ -24,16 +24,6 @@ bool gate_decide(struct connect *c, struct request *req, const struct tenant *te
 	return false;
 }
 
-struct ruling gate_rule(struct connect *c, const struct feature *f, const struct tenant *tenant,
-                        const struct license_decision *d, struct str account_id)
-{
-	struct ruling r = feature_ruling(c->lookups, f, tenant, d, account_id);
-	/* A seat is taken last, so that a request that is denied for another reason takes none. */
-	if (r.verdict != VERDICT_DENY && f->seats)
-		r = policy_rule(f, d, tenant->first_installed_at, seat_take(c->lookups, tenant, account_id));
-	return r;
-}
-
 bool gate_method_reads(struct str method)
 {
 	return str_eqz(method, "GET") || str_eqz(method, "HEAD");

@@ -7,8 +7,5 @@
 bool gate_decide(struct connect *c, struct request *req, const struct tenant *tenant, const struct request_signal *sig,
                  handler_fn *again, struct license_decision *ret);
 
-/* The ruling of one feature; takes a seat where the feature has seats and everything else allows. Counted. */
-struct ruling gate_rule(struct connect *c, const struct feature *f, const struct tenant *tenant,
-                        const struct license_decision *d, struct str account_id);
 /* Read-only means: look, do not change. */
 bool gate_method_reads(struct str method);

@@ -1,12 +1,11 @@
 /* pages.c - the pages the host shows in its frame, and the licence answer for them and for their scripts.
  *
  * Steps of a page: it exists, the account may administer (admin pages only), the licence lets it. A step that must
- * wait for the host gives the worker back and goes on where it was; it waits once, then decides with what is known.
- * Who is an administrator is the host's word alone, and no answer is a no. */
+ * wait for the host gives the worker back and goes on where it was; it waits once, then decides with what is known. */
+#include "connect/admin_only.h"
 #include "connect/connect.h"
 #include "connect/descriptor.h"
 #include "connect/gate.h"
-#include "connect/host.h"
 #include "connect/page_reply.h"
 #include "connect/token.h"
 
@@ -25,7 +24,7 @@ static void serve_page(struct request *req, struct connect *c, handler_fn *again
 		struct license_decision d;
 		if (!gate_decide(c, req, req->tenant, &sig, again, &d))
 			return;
-		struct ruling r = gate_rule(c, f, req->tenant, &d, req->claims->account_id);
+		struct ruling r = feature_use(c->lookups, f, req->tenant, &d, req->claims->account_id);
 		if (r.verdict == VERDICT_DENY) {
 			page_deny(req, c, policy_code_name(r.code), f->name);
 			return;
@@ -39,59 +38,14 @@ static void page_waited(struct request *req, void *connect)
 	serve_page(req, connect, NULL);
 }
 
-static void deny_not_admin(struct request *req, struct connect *c)
+static void serve_admin_page(struct request *req, void *connect)
 {
-	const struct failure f = {.at = clock_wall_ms(c->clock),
-	                          .route = req->route->pattern,
-	                          .code = token_code_name(TOKEN_NOT_ADMIN),
-	                          .text = token_code_text(TOKEN_NOT_ADMIN),
-	                          .tenant = arena_strz(&req->arena, req->claims->iss),
-	                          .request_id = req->id};
-	failures_add(c->failures, &f);
-	page_deny(req, c, "not_admin", NULL);
+	serve_page(req, connect, page_waited);
 }
 
-static void nobody(void *arg)
+static void deny_not_admin(struct request *req, void *connect)
 {
-	(void)arg;
-}
-
-static void wake(void *req)
-{
-	request_wake(req);
-}
-
-static enum admin_answer ask_admin(struct request *req, struct connect *c, void (*then)(void *))
-{
-	return host_is_admin(c->host, req->tenant, req->claims->account_id, then, req);
-}
-
-static void admin_waited(struct request *req, void *connect)
-{
-	if (ask_admin(req, connect, nobody) == ADMIN_YES)
-		serve_page(req, connect, page_waited);
-	else
-		deny_not_admin(req, connect);
-}
-
-static void serve_admin_page(struct request *req, struct connect *c)
-{
-	if (req->claims->account_id.len == 0) {
-		deny_not_admin(req, c);
-		return;
-	}
-	/* Asked twice, so that a known answer costs no wait: the request must be waiting before anybody may wake it. */
-	enum admin_answer answer = ask_admin(req, c, nobody);
-	if (answer != ADMIN_PENDING) {
-		if (answer == ADMIN_YES)
-			serve_page(req, c, page_waited);
-		else
-			deny_not_admin(req, c);
-		return;
-	}
-	request_wait(req, admin_waited);
-	if (ask_admin(req, c, wake) != ADMIN_PENDING)
-		request_wake(req);
+	page_deny(req, connect, "not_admin", NULL);
 }
 
 void page_get(struct request *req, void *connect)
@@ -105,7 +59,7 @@ void page_get(struct request *req, void *connect)
 	}
 	user_seen(c->lookups, req->tenant, req->claims->account_id);
 	if (str_eqz(name, "configure") || descriptor_is_admin_path(c->descriptor, req->local_path))
-		serve_admin_page(req, c);
+		admin_only(req, c, serve_admin_page, deny_not_admin);
 	else
 		serve_page(req, c, page_waited);
 }

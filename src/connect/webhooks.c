@@ -1,9 +1,9 @@
 /* webhooks.c - POST /webhooks/NAME: what the host tells us between page loads.
  *
  * Duplicates are dropped durably by the identifier that stays the same over the host's retries: identifier and effect
- * are one transaction, so a webhook is neither lost nor done twice. user_created and user_deleted keep the list of
- * accounts; every other webhook is acknowledged, so that a vendor's descriptor may name more than this server uses.
- * Rule: "Webhooks from Jira" of the Connect protocol. */
+ * are one transaction, so a webhook is neither lost nor done twice. user_created, user_updated and user_deleted keep
+ * the list of accounts; every other webhook is acknowledged, so that a vendor's descriptor may name more than this
+ * server uses. Rule: "Webhooks from Jira" of the Connect protocol. */
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -14,17 +14,18 @@
 #include "connect/request_write.h"
 #include "connect/token.h"
 #include "connect/webhook_body.h"
-#include "events/journal.h"
+#include "license/users.h"
 
 struct webhook {
 	struct request_write write;
 	struct connect *c;
 	enum webhook_effect effect;
-	char *client_key, *identifier, *account_id; /* identifier "": not sent */
+	const struct tenant *tenant;   /* a reference */
+	char *identifier, *account_id; /* identifier "": not sent */
 	int64_t at;
 };
 
-static enum err journal_user(struct webhook *h, struct store_tx *tx)
+static enum err apply(struct webhook *h, struct store_tx *tx)
 {
 	/* A host that sends no identifier cannot be told apart from itself: then every call is an event of its own. */
 	const char *once = h->identifier;
@@ -32,53 +33,30 @@ static enum err journal_user(struct webhook *h, struct store_tx *tx)
 		once = arena_printf(&h->write.arena, "%s %lld", h->account_id, (long long)h->at);
 	if (!once)
 		return ERR_NOMEM;
-	const struct event_field fields[] = {EF_Z("account_id", h->account_id)};
-	const struct event e = {.type = h->effect == WEBHOOK_USER_ADDED ? "user.added" : "user.removed",
-	                        .tenant = str_of(h->client_key),
-	                        .source = "webhook",
-	                        .at = h->at,
-	                        .once = str_of(once),
-	                        .fields = fields,
-	                        .field_count = 1};
-	return journal_add(tx, &e);
-}
-
-/* One that is there already may hold a seat: it stays as it is. */
-static enum err add_user(struct webhook *h, struct store_tx *tx)
-{
-	struct user_row user;
-	enum err err = store_user_get(tx, str_of(h->client_key), str_of(h->account_id), &h->write.arena, &user);
-	if (err != ERR_NOT_FOUND)
-		return err;
-	user = (struct user_row){
-	    .client_key = h->client_key, .account_id = h->account_id, .first_seen = h->at, .last_seen = h->at};
-	return store_user_put(tx, &user);
-}
-
-static enum err apply(struct webhook *h, struct store_tx *tx)
-{
-	enum err err = OK;
+	const struct user_news news = {.tenant = h->tenant,
+	                               .account_id = str_of(h->account_id),
+	                               .source = "webhook",
+	                               .once = str_of(once),
+	                               .at = h->at};
 	switch (h->effect) {
 	case WEBHOOK_USER_ADDED:
-		err = add_user(h, tx);
-		break;
+		return user_added(tx, &news);
+	case WEBHOOK_USER_UPDATED:
+	case WEBHOOK_USER_DEACTIVATED:
+		return user_updated(h->c->lookups, tx, &news, h->effect == WEBHOOK_USER_DEACTIVATED);
 	case WEBHOOK_USER_REMOVED:
-		err = store_user_delete(tx, str_of(h->client_key), str_of(h->account_id));
-		break;
+		return user_left(h->c->lookups, tx, &news);
 	case WEBHOOK_NOTHING:
 	default:
 		return OK;
 	}
-	if (err != OK && err != ERR_NOT_FOUND)
-		return err;
-	return journal_user(h, tx);
 }
 
 static enum err webhook_run(struct request_write *w, struct store_tx *tx)
 {
 	struct webhook *h = (struct webhook *)w;
 	if (*h->identifier) {
-		enum err err = store_webhook_seen(tx, str_of(h->client_key), str_of(h->identifier), h->at);
+		enum err err = store_webhook_seen(tx, h->tenant->client_key, str_of(h->identifier), h->at);
 		if (err == ERR_CONFLICT)
 			return OK;
 		if (err != OK)
@@ -90,7 +68,7 @@ static enum err webhook_run(struct request_write *w, struct store_tx *tx)
 static void webhook_free(struct request_write *w)
 {
 	struct webhook *h = (struct webhook *)w;
-	free(h->client_key);
+	tenant_unref(h->tenant);
 	free(h->identifier);
 	free(h->account_id);
 	arena_release(&w->arena);
@@ -108,19 +86,17 @@ static void store_webhook(struct request *req, struct connect *c, enum webhook_e
 	h->c = c;
 	h->effect = effect;
 	h->at = clock_wall_ms(c->clock);
-	h->client_key = str_dup(req->claims->iss);
+	h->tenant = req->tenant;
+	tenant_ref(h->tenant);
 	h->identifier = str_dup(identifier);
 	h->account_id = str_dup(account_id);
 	h->write.run = webhook_run;
 	h->write.free = webhook_free;
-	if (!h->client_key || !h->identifier || !h->account_id) {
+	if (!h->identifier || !h->account_id) {
 		webhook_free(&h->write);
 		reply_err(req, ERR_NOMEM);
 		return;
 	}
-	/* Before the row goes: the seat's own write is queued ahead of this one. */
-	if (effect == WEBHOOK_USER_REMOVED)
-		(void)seat_free(c->lookups, req->tenant, account_id);
 	request_write_start(&h->write, req, c->store);
 }
 

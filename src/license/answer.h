@@ -7,6 +7,11 @@
 /* Ruling of one feature for one account under a decision; takes no seat. */
 struct ruling feature_ruling(struct lookups *l, const struct feature *f, const struct tenant *tenant,
                              const struct license_decision *d, struct str account_id);
+/* The same for somebody who uses the feature now: takes a seat where it has seats and everything else lets it. */
+struct ruling feature_use(struct lookups *l, const struct feature *f, const struct tenant *tenant,
+                          const struct license_decision *d, struct str account_id);
+/* Members of an object: "limit":100 (null: none known, or none set),"used":12 */
+void license_seats(struct jsonw *w, const struct tenant *tenant);
 /* {"tenant":…,"state":…,…,"features":{…}} */
 void license_answer(struct jsonw *w, struct lookups *l, const struct features *features, const struct tenant *tenant,
                     const struct license_decision *d, struct str account_id);

@@ -48,22 +48,51 @@ __attribute__((format(printf, 3, 4))) static void complain(struct parse *p, cons
 	p->tell(p->arg, &problem);
 }
 
-static bool verdict_parse(const json_t *value, enum verdict *ret)
-{
-	const char *text = json_string_value(value);
-	for (int v = VERDICT_DENY; text && v <= VERDICT_ALLOW; v++)
-		if (strcmp(text, verdict_name((enum verdict)v)) == 0) {
-			*ret = (enum verdict)v;
-			return true;
-		}
-	return false;
-}
-
 /* A plain day, nothing else: what "before" means must not depend on somebody's time zone. */
 static bool day_parse(const json_t *value, int64_t *ret)
 {
 	struct str text = str_of(json_string_value(value));
 	return text.len == sizeof "2024-07-01" - 1 && time_parse(text, ret) == OK && *ret > 0;
+}
+
+static bool verdict_of(const json_t *value, enum verdict *ret)
+{
+	return json_is_string(value) && verdict_parse(str_of(json_string_value(value)), ret);
+}
+
+static bool overage_parse(const json_t *value, enum overage *ret)
+{
+	static const char *const names[] = {[OVERAGE_NONE] = "NO_OVERAGE",
+	                                    [OVERAGE_1_25X] = "1.25x",
+	                                    [OVERAGE_1_5X] = "1.5x",
+	                                    [OVERAGE_2X] = "2x",
+	                                    [OVERAGE_ALWAYS] = "ALWAYS_ALLOW"};
+	const char *text = json_string_value(value);
+	for (size_t i = 0; text && i < sizeof names / sizeof *names; i++)
+		if (strcmp(text, names[i]) == 0) {
+			*ret = (enum overage)i;
+			return true;
+		}
+	return false;
+}
+
+/* allow is among them, because it is what stands until somebody chooses, and so is something less. */
+static bool choices_parse(const json_t *value, unsigned *ret)
+{
+	unsigned choices = 0;
+	size_t i;
+	const json_t *entry;
+	if (!json_is_array(value))
+		return false;
+	json_array_foreach(value, i, entry)
+	{
+		enum verdict v;
+		if (!verdict_of(entry, &v) || (choices & 1u << v))
+			return false;
+		choices |= 1u << v;
+	}
+	*ret = choices;
+	return (choices & 1u << VERDICT_ALLOW) && choices != 1u << VERDICT_ALLOW;
 }
 
 static void read_verdict(struct parse *p, struct feature *f, const char *place, const char *key, const json_t *value)
@@ -74,10 +103,10 @@ static void read_verdict(struct parse *p, struct feature *f, const char *place, 
 	if (!is_default && !license_state_parse(str_of(key), &state)) {
 		complain(p, place,
 		         "is not known: use a state (evaluation, active, grace, cancelled_pending, expired, none, unknown), "
-		         "default, edition, seats or installed_before");
+		         "default, edition, seats, overage, choices or installed_before");
 		return;
 	}
-	if (!verdict_parse(value, &verdict)) {
+	if (!verdict_of(value, &verdict)) {
 		complain(p, place, "is not a verdict: use \"allow\", \"read_only\" or \"deny\"");
 		return;
 	}
@@ -107,6 +136,13 @@ static void read_rule(struct parse *p, struct feature *f, const char *key, const
 			f->seats = json_is_true(value);
 		else
 			complain(p, place, "must be true or false");
+	} else if (strcmp(key, "overage") == 0) {
+		if (!overage_parse(value, &f->overage))
+			complain(p, place,
+			         "is not a strategy: use \"NO_OVERAGE\", \"1.25x\", \"1.5x\", \"2x\" or \"ALWAYS_ALLOW\"");
+	} else if (strcmp(key, "choices") == 0) {
+		if (!choices_parse(value, &f->choices))
+			complain(p, place, "must list \"allow\" and at least one of \"read_only\" and \"deny\", each once");
 	} else if (strcmp(key, "installed_before") == 0) {
 		if (!day_parse(value, &f->installed_before))
 			complain(p, place, "is not a day: write it like \"2024-07-01\"");
@@ -154,6 +190,10 @@ static void read_feature(struct parse *p, const char *name, json_t *value)
 	const char *key;
 	json_t *rule;
 	json_object_foreach(value, key, rule) read_rule(p, f, key, rule);
+	if (!p->bad && !f->seats && json_object_get(value, "overage")) {
+		(void)snprintf(place, sizeof place, "features.%s.overage", name);
+		complain(p, place, "has no effect without \"seats\": true");
+	}
 	if (!p->bad && !feature_does_something(f))
 		complain(p, place, "names no state and no default, so that nobody would ever have it");
 	p->bad = p->bad || bad_before;

@@ -37,6 +37,7 @@ void live_unref(struct live *live)
 	assert(!live->flight); /* a look-up under way holds the tenant */
 	pending_free(live->pending);
 	free(live->override);
+	free(live->choices);
 	seats_release(live);
 	pthread_mutex_destroy(&live->lock);
 	free(live);

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "license/state.h"
+#include "license/policy.h"
 #include "store/store.h"
 
 struct flight;  /* lookup.c: a look-up under way */
@@ -22,6 +22,16 @@ struct seat_id {
 struct seats {
 	uint32_t count, cap; /* cap: a power of two, or 0 */
 	struct seat_id *ids;
+};
+
+/* What the tenant's administrators chose, one allocation, immutable: features that are not named have no choice. */
+struct choice {
+	const char *feature;
+	enum verdict most;
+};
+struct choices {
+	size_t count;
+	struct choice at[];
 };
 
 struct override {
@@ -64,6 +74,7 @@ struct live {
 	struct pending *pending;
 	struct override *override;
 	struct seats *seats;
+	struct choices *choices;
 };
 
 struct live *live_new(void); /* NULL if out of memory */

@@ -395,6 +395,8 @@ enum err lookups_new(const struct lookups_options *o, struct lookups **ret)
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->idle, NULL);
 	enum err err = sweep_start(l);
+	if (err == OK && (err = seat_idle_start(l)) != OK)
+		timer_cancel_wait(o->timers, &l->sweep);
 	if (err != OK) {
 		pthread_cond_destroy(&l->idle);
 		pthread_mutex_destroy(&l->lock);
@@ -424,6 +426,7 @@ void lookups_free(struct lookups *l)
 	wait_idle(l); /* flights have their fetch's deadline, jobs the store's; waiting requests end with their flight */
 	timer_cancel_wait(l->o.timers, &l->tick);
 	timer_cancel_wait(l->o.timers, &l->sweep);
+	timer_cancel_wait(l->o.timers, &l->idle_seats);
 	for (int round = 0; round < FINAL_SWEEPS && sweep_finally(l); round++)
 		wait_idle(l);
 	wait_idle(l);

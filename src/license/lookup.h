@@ -34,6 +34,7 @@ struct lookups_options {
 	struct tenants *tenants;
 	const struct keyring *keyring;
 	int64_t ttl_ms, stale_ms, retry_ms, wait_ms, grace_ms;
+	int64_t seat_idle_ms; /* a seat whose account was not seen for so long is freed; 0: never */
 	license_fetch_fn *fetch;
 	void *fetcher;
 };
@@ -73,11 +74,15 @@ enum err override_set(struct lookups *l, const struct tenant *tenant, enum licen
                       struct str reason, struct str by, void (*done)(void *arg, enum err), void *arg);
 enum err override_end(struct lookups *l, const struct tenant *tenant, void (*done)(void *arg, enum err), void *arg);
 
-/* Seats: takes one if the feature needs it and the limit allows; true if the account holds one afterwards. An empty
- * account (server-to-server) needs no seat. Idempotent, never blocks; stored in the background. */
-bool seat_take(struct lookups *l, const struct tenant *tenant, struct str account_id);
-bool seat_held_or_free(struct lookups *l, const struct tenant *tenant, struct str account_id); /* without taking it */
-enum err seat_free(struct lookups *l, const struct tenant *tenant, struct str account_id);
+/* Seats: takes one if the feature needs it and limit and overage allow; true if the account holds one afterwards. An
+ * empty account (server-to-server) needs no seat. Idempotent, never blocks; stored in the background. */
+bool seat_take(struct lookups *l, const struct tenant *tenant, struct str account_id, enum overage overage);
+/* Without taking it. */
+bool seat_held_or_free(struct lookups *l, const struct tenant *tenant, struct str account_id, enum overage overage);
+/* Free at once, durable when done(arg, OK) runs (writer thread); done may be NULL. why: a literal, for the journal.
+ * ERR_NOT_FOUND: holds none; after any error done does not run. */
+enum err seat_free(struct lookups *l, const struct tenant *tenant, struct str account_id, const char *why,
+                   void (*done)(void *arg, enum err), void *arg);
 int64_t seats_used(const struct tenant *tenant);
 int64_t seats_limit(const struct tenant *tenant); /* 0: none known, or none set */
 

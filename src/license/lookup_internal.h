@@ -1,6 +1,6 @@
 /* lookup_internal.h - what the files of the look-ups share: lookup.c (decisions, flights, waiting), lookup_known.c
  * (what is known of a tenant and how it follows the news), lookup_store.c (storing and journalling), lookup_sweep.c
- * (time passing), override.c, seats.c.
+ * (time passing), override.c, seats.c, seat_idle.c, users.c.
  *
  * Locks, in this order: a shard of the tenants' table, lookups.lock, live.lock. None is held while calling out: not for
  * fetch, wake, store_submit, nor any callback (arming a timer is not calling out: timers call without their lock). */
@@ -77,7 +77,7 @@ struct lookups {
 	unsigned busy; /* flights not yet freed, and store jobs */
 	_Atomic bool stopping;
 	bool ticking;
-	struct timer tick, sweep;
+	struct timer tick, sweep, idle_seats;
 	int64_t sweep_due_mono; /* INT64_MAX: not set */
 	_Atomic int64_t waiting;
 	/* Who was seen lately, lock-free: upper bits of a hash and the minute; a collision only costs a write. */
@@ -122,3 +122,14 @@ bool sweep_finally(struct lookups *l);
 
 /* ---- override.c ---- */
 void override_elapsed(struct lookups *l, const struct tenant *tenant); /* ends one whose time has passed */
+
+/* ---- seats.c ---- */
+/* No person: server-to-server calls, and what the host calls somebody it does not know. */
+bool is_nobody(struct str account_id);
+/* Inside a write job: the seat of this row, if it has one, is free in memory at once and in row and journal with the
+ * job. A job that fails leaves it free in memory: whoever asks again frees the row's too. The caller puts the row. */
+enum err seat_leave(struct lookups *l, struct store_tx *tx, const struct tenant *tenant, struct user_row *row,
+                    const char *why, int64_t at);
+
+/* ---- seat_idle.c ---- */
+enum err seat_idle_start(struct lookups *l);

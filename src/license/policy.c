@@ -15,6 +15,27 @@ const char *verdict_name(enum verdict v)
 	return names[v];
 }
 
+bool verdict_parse(struct str text, enum verdict *ret)
+{
+	for (int v = VERDICT_DENY; v <= VERDICT_ALLOW; v++)
+		if (str_eqz(text, verdict_name((enum verdict)v))) {
+			*ret = (enum verdict)v;
+			return true;
+		}
+	return false;
+}
+
+int64_t overage_seats(enum overage o, int64_t limit)
+{
+	static const int64_t quarters[] = {[OVERAGE_NONE] = 4, [OVERAGE_1_25X] = 5, [OVERAGE_1_5X] = 6, [OVERAGE_2X] = 8};
+	if (limit <= 0 || o == OVERAGE_ALWAYS)
+		return 0;
+	assert((size_t)o < sizeof quarters / sizeof *quarters);
+	if (limit > INT64_MAX / 4) /* no licence of this world: and the sum below stays in range */
+		return limit;
+	return limit / 4 * quarters[o] + limit % 4 * quarters[o] / 4;
+}
+
 const char *policy_code_name(enum policy_code c)
 {
 	static const char *const names[] = {
@@ -65,5 +86,12 @@ struct ruling policy_rule(const struct feature *f, const struct license_decision
 		return (struct ruling){VERDICT_DENY, CODE_SEATS_EXCEEDED};
 	if (d->source == SOURCE_OVERRIDE && r.verdict == VERDICT_ALLOW)
 		r.code = CODE_OVERRIDE;
+	return r;
+}
+
+struct ruling ruling_at_most(struct ruling r, enum verdict most)
+{
+	if (most < r.verdict)
+		r.verdict = most;
 	return r;
 }

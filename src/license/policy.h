@@ -11,6 +11,7 @@
 
 enum verdict { VERDICT_DENY = 0, VERDICT_READ_ONLY, VERDICT_ALLOW };
 const char *verdict_name(enum verdict v);
+bool verdict_parse(struct str text, enum verdict *ret);
 
 enum policy_code { /* Keygen-like: why, not only whether */
 	               CODE_UNKNOWN = 0,
@@ -26,6 +27,11 @@ enum policy_code { /* Keygen-like: why, not only whether */
 };
 const char *policy_code_name(enum policy_code c);
 
+/* How many seats a feature lets be taken of a licence's number: Keygen's strategies. */
+enum overage { OVERAGE_NONE = 0, OVERAGE_1_25X, OVERAGE_1_5X, OVERAGE_2X, OVERAGE_ALWAYS };
+/* Seats that may be taken: limit times the factor, rounded down. 0: any number (limit 0 is none known). */
+int64_t overage_seats(enum overage o, int64_t limit);
+
 struct feature {
 	char *name;
 	bool has_default;
@@ -33,6 +39,10 @@ struct feature {
 	enum verdict by_state[STATE_COUNT], by_default;
 	enum edition edition; /* EDITION_NONE: none needed */
 	bool seats;
+	enum overage overage; /* with seats */
+	/* What a tenant's administrators may choose as the most all its users get: bit 1 << verdict, VERDICT_ALLOW among
+	 * them, which it is until they choose. 0: no choice. */
+	unsigned choices;
 	int64_t installed_before; /* wall ms; 0: no such rule */
 };
 struct features;
@@ -56,3 +66,5 @@ struct ruling {
 /* seat_ok: the account holds a seat or could take one (ignored unless the feature has seats). */
 struct ruling policy_rule(const struct feature *f, const struct license_decision *d, int64_t first_installed_at,
                           bool seat_ok);
+/* The lower of a ruling and what the tenant chose as the most; the code stays. */
+struct ruling ruling_at_most(struct ruling r, enum verdict most);

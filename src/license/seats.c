@@ -23,32 +23,42 @@ struct user_job {
 	struct lookups *l;
 	const struct tenant *tenant; /* a reference */
 	enum user_change change;
+	const char *why; /* the seat is freed */
 	int64_t at, used, limit;
 	struct seat_id id;
+	void (*done)(void *arg, enum err err); /* NULL: nobody asked */
+	void *arg;
 	_Atomic uint64_t *sighting; /* forgotten again if it cannot be stored */
 	char account_id[];
 };
 
-/* No person: server-to-server calls, and what the host calls somebody it does not know. */
-static bool is_nobody(struct str account_id)
+bool is_nobody(struct str account_id)
 {
 	return account_id.len == 0 || str_eqz(account_id, "unknown");
 }
 
-static enum err journal_seat(struct store_tx *tx, const struct user_job *j)
+/* A seat's event; why NULL: it is taken. */
+struct seat_news {
+	const struct tenant *tenant;
+	struct seat_id id;
+	const char *why;
+	int64_t at, used, limit;
+};
+
+static enum err journal_seat(struct store_tx *tx, const struct seat_news *n)
 {
-	char once[2 * sizeof j->id + 24];
-	hex_encode(once, (const uint8_t *)&j->id, sizeof j->id);
-	(void)snprintf(once + 2 * sizeof j->id, 24, ":%lld", (long long)j->at);
-	const struct event_field fields[] = {EF_INT("used", j->used), EF_INT("limit", j->limit)};
+	char once[2 * sizeof n->id + 24];
+	hex_encode(once, (const uint8_t *)&n->id, sizeof n->id);
+	(void)snprintf(once + 2 * sizeof n->id, 24, ":%lld", (long long)n->at);
+	struct event_field fields[3] = {EF_Z("reason", n->why), EF_INT("used", n->used), EF_INT("limit", n->limit)};
 	const struct event event = {
-	    .type = j->change == USER_SEAT_TAKEN ? "seat.taken" : "seat.freed",
-	    .tenant = j->tenant->client_key,
+	    .type = n->why ? "seat.freed" : "seat.taken",
+	    .tenant = n->tenant->client_key,
 	    .source = "seats",
-	    .at = j->at,
+	    .at = n->at,
 	    .once = str_of(once),
 	    .fields = fields,
-	    .field_count = j->limit > 0 ? 2 : 1,
+	    .field_count = n->limit > 0 ? 3 : 2,
 	};
 	return journal_add(tx, &event);
 }
@@ -63,18 +73,32 @@ static enum err user_run(struct store_job *job, struct store_tx *tx)
 	if (j->tenant->live->removed)
 		return OK;
 	enum err err = store_user_get(tx, key, str_of(j->account_id), &arena, &row);
+	if (err == ERR_NOT_FOUND && j->change == USER_SEAT_FREED)
+		return OK; /* erased meanwhile */
 	if (err == ERR_NOT_FOUND)
-		row = (struct user_row){.client_key = key.ptr, .account_id = j->account_id, .first_seen = j->at};
+		row = (struct user_row){
+		    .client_key = key.ptr, .account_id = j->account_id, .first_seen = j->at, .updated_at = j->at};
 	else if (err != OK)
 		return err;
-	if (j->change == USER_SEAT_FREED)
+	if (j->change == USER_SEAT_FREED) {
 		row.seat_at = 0;
-	else
+	} else { /* who comes in has access */
 		row.last_seen = j->at;
+		row.removed_at = 0;
+		row.deactivated = false;
+	}
 	if (j->change == USER_SEAT_TAKEN && row.seat_at == 0)
 		row.seat_at = j->at;
 	err = store_user_put(tx, &row);
-	return err == OK && j->change != USER_SEEN ? journal_seat(tx, j) : err;
+	if (err != OK || j->change == USER_SEEN)
+		return err;
+	const struct seat_news news = {.tenant = j->tenant,
+	                               .id = j->id,
+	                               .why = j->change == USER_SEAT_FREED ? j->why : NULL,
+	                               .at = j->at,
+	                               .used = j->used,
+	                               .limit = j->limit};
+	return journal_seat(tx, &news);
 }
 
 /* Memory takes back what the store refused. */
@@ -107,6 +131,8 @@ static void user_done(struct store_job *job, enum err err)
 			          LF_Z("error", err_name(err)));
 		user_undo(j);
 	}
+	if (j->done)
+		j->done(j->arg, err);
 	user_job_free(j);
 	busy_end(l);
 }
@@ -144,32 +170,32 @@ static int64_t limit_of(const struct live *live)
 	return live->looked_up && live->users_max > 0 ? live->users_max : 0;
 }
 
-static bool seat_free_or_unlimited(const struct live *live)
+static bool seat_free_or_unlimited(const struct live *live, enum overage overage)
 {
-	int64_t limit = limit_of(live);
+	int64_t limit = overage_seats(overage, limit_of(live));
 	return limit == 0 || !live->seats || live->seats->count < limit;
 }
 
-bool seat_held_or_free(struct lookups *l, const struct tenant *tenant, struct str account_id)
+bool seat_held_or_free(struct lookups *l, const struct tenant *tenant, struct str account_id, enum overage overage)
 {
 	(void)l;
 	if (is_nobody(account_id))
 		return true;
 	struct seat_id id = seat_id_of(account_id);
 	pthread_mutex_lock(&tenant->live->lock);
-	bool ok = seats_has(tenant->live, id) || seat_free_or_unlimited(tenant->live);
+	bool ok = seats_has(tenant->live, id) || seat_free_or_unlimited(tenant->live, overage);
 	pthread_mutex_unlock(&tenant->live->lock);
 	return ok;
 }
 
-bool seat_take(struct lookups *l, const struct tenant *tenant, struct str account_id)
+bool seat_take(struct lookups *l, const struct tenant *tenant, struct str account_id, enum overage overage)
 {
 	if (is_nobody(account_id))
 		return true;
 	struct live *live = tenant->live;
 	struct seat_id id = seat_id_of(account_id);
 	pthread_mutex_lock(&live->lock);
-	bool held = seats_has(live, id), room = seat_free_or_unlimited(live);
+	bool held = seats_has(live, id), room = seat_free_or_unlimited(live, overage);
 	pthread_mutex_unlock(&live->lock);
 	if (held || !room)
 		return held;
@@ -179,7 +205,7 @@ bool seat_take(struct lookups *l, const struct tenant *tenant, struct str accoun
 	/* Looked at again: meanwhile somebody may have had the last one, or this account its own. */
 	pthread_mutex_lock(&live->lock);
 	held = seats_has(live, id);
-	bool taken = !held && seat_free_or_unlimited(live) && seats_add(live, id);
+	bool taken = !held && seat_free_or_unlimited(live, overage) && seats_add(live, id);
 	j->id = id;
 	j->used = live->seats ? live->seats->count : 0;
 	j->limit = limit_of(live);
@@ -192,13 +218,17 @@ bool seat_take(struct lookups *l, const struct tenant *tenant, struct str accoun
 	return true;
 }
 
-enum err seat_free(struct lookups *l, const struct tenant *tenant, struct str account_id)
+enum err seat_free(struct lookups *l, const struct tenant *tenant, struct str account_id, const char *why,
+                   void (*done)(void *arg, enum err), void *arg)
 {
 	struct live *live = tenant->live;
 	struct user_job *j = user_job_new(l, tenant, account_id, USER_SEAT_FREED);
 	if (!j)
 		return ERR_NOMEM;
 	j->id = seat_id_of(account_id);
+	j->why = why;
+	j->done = done;
+	j->arg = arg;
 	pthread_mutex_lock(&live->lock);
 	bool held = seats_has(live, j->id);
 	if (held)
@@ -210,6 +240,23 @@ enum err seat_free(struct lookups *l, const struct tenant *tenant, struct str ac
 		return user_submit(j);
 	user_job_free(j);
 	return ERR_NOT_FOUND;
+}
+
+enum err seat_leave(struct lookups *l, struct store_tx *tx, const struct tenant *tenant, struct user_row *row,
+                    const char *why, int64_t at)
+{
+	(void)l;
+	struct live *live = tenant->live;
+	struct seat_news news = {.tenant = tenant, .id = seat_id_of(str_of(row->account_id)), .why = why, .at = at};
+	pthread_mutex_lock(&live->lock);
+	seats_remove(live, news.id);
+	news.used = live->seats ? live->seats->count : 0;
+	news.limit = limit_of(live);
+	pthread_mutex_unlock(&live->lock);
+	if (row->seat_at == 0)
+		return OK;
+	row->seat_at = 0;
+	return journal_seat(tx, &news);
 }
 
 int64_t seats_used(const struct tenant *tenant)

@@ -1,9 +1,10 @@
-/* tenants_load.c - fills the table from the store at start: tenants, licences, overrides, seats.
+/* tenants_load.c - fills the table from the store at start: tenants, licences, overrides, seats, choices.
  *
  * Runs before any other thread knows the table. A secret that does not open (a key was taken away) leaves the tenant
  * without one: it is listed, but cannot authenticate. Look-ups go on with what is left of their time by the wall
  * clock, never with more than a whole TTL, whatever the clock did meanwhile. */
 #include "base/cleanup.h"
+#include "license/choices.h"
 #include "license/live.h"
 #include "license/tenants.h"
 
@@ -119,6 +120,29 @@ static enum err load_seat(void *arg, const struct user_row *row)
 	return !live || seats_add(live, seat_id_of(str_of(row->account_id))) ? OK : ERR_NOMEM;
 }
 
+/* Rows of one tenant follow each other and are few: each joins what is there. */
+static enum err load_choice(void *arg, const struct choice_row *row)
+{
+	struct live *live = live_of(arg, row->client_key);
+	if (!live)
+		return OK;
+	const struct choices *old = live->choices;
+	const size_t count = old ? old->count : 0;
+	struct choice_row *rows = calloc(count + 1, sizeof *rows);
+	if (!rows)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < count; i++)
+		rows[i] = (struct choice_row){.feature = old->at[i].feature, .value = verdict_name(old->at[i].most)};
+	rows[count] = *row;
+	struct choices *joined = choices_new(rows, count + 1);
+	free(rows);
+	if (!joined)
+		return ERR_NOMEM;
+	free(live->choices);
+	live->choices = joined;
+	return OK;
+}
+
 static enum err load_all(struct store_tx *tx, void *arg)
 {
 	enum err err = store_tenant_each(tx, load_tenant, arg);
@@ -128,6 +152,8 @@ static enum err load_all(struct store_tx *tx, void *arg)
 		err = store_override_each(tx, load_override, arg);
 	if (err == OK)
 		err = store_seat_each(tx, load_seat, arg);
+	if (err == OK)
+		err = store_choice_each(tx, load_choice, arg);
 	return err;
 }
 

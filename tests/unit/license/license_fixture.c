@@ -91,6 +91,7 @@ static void bring_up(struct fixture *f)
 	    .retry_ms = 30 * SECOND,
 	    .wait_ms = 2 * SECOND,
 	    .grace_ms = 15 * DAY,
+	    .seat_idle_ms = f->seat_idle_ms,
 	    .fetch = fake_fetch,
 	    .fetcher = f,
 	};

@@ -33,6 +33,7 @@ struct fixture {
 	struct tenants *tenants;
 	struct lookups *lookups;
 	struct lookups_options options;
+	int64_t seat_idle_ms; /* from the next restart on */
 	/* the host */
 	pthread_mutex_t lock;
 	struct host_call_held held[CALLS_MAX];

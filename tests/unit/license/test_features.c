@@ -59,6 +59,32 @@ static const struct {
     {"{\"features\":{\"a\":{\"active\":\"allow\",\"seats\":\"true\"}}}",
      "f.json: features.a.seats: must be true or false"},
     {"{\"features\":{\"a\":{\"active\":\"allow\",\"seats\":100}}}", "f.json: features.a.seats: must be true or false"},
+    {"{\"features\":{\"a\":{\"active\":\"allow\",\"seats\":true,\"overage\":\"3x\"}}}",
+     "f.json: features.a.overage: is not a strategy"},
+    {"{\"features\":{\"a\":{\"active\":\"allow\",\"seats\":true,\"overage\":1.5}}}",
+     "f.json: features.a.overage: is not a strategy"},
+    {"{\"features\":{\"a\":{\"active\":\"allow\",\"seats\":true,\"overage\":null}}}",
+     "f.json: features.a.overage: is not a strategy"},
+    {"{\"features\":{\"a\":{\"active\":\"allow\",\"overage\":\"2x\"}}}",
+     "f.json: features.a.overage: has no effect without \"seats\": true"},
+    {"{\"features\":{\"a\":{\"active\":\"allow\",\"seats\":false,\"overage\":\"NO_OVERAGE\"}}}",
+     "f.json: features.a.overage: has no effect without \"seats\": true"},
+    {"{\"features\":{\"a\":{\"active\":\"allow\",\"choices\":\"allow\"}}}", "f.json: features.a.choices: must list"},
+    {"{\"features\":{\"a\":{\"active\":\"allow\",\"choices\":[]}}}", "f.json: features.a.choices: must list"},
+    {"{\"features\":{\"a\":{\"active\":\"allow\",\"choices\":[\"allow\"]}}}", "f.json: features.a.choices: must list"},
+    {"{\"features\":{\"a\":{\"active\":\"allow\",\"choices\":[\"read_only\",\"deny\"]}}}",
+     "f.json: features.a.choices: must list"},
+    {"{\"features\":{\"a\":{\"active\":\"allow\",\"choices\":[\"allow\",\"allow\"]}}}",
+     "f.json: features.a.choices: must list"},
+    {"{\"features\":{\"a\":{\"active\":\"allow\",\"choices\":[\"allow\",\"read_only\",\"read_only\"]}}}",
+     "f.json: features.a.choices: must list"},
+    {"{\"features\":{\"a\":{\"active\":\"allow\",\"choices\":[\"allow\",\"write\"]}}}",
+     "f.json: features.a.choices: must list"},
+    {"{\"features\":{\"a\":{\"active\":\"allow\",\"choices\":[\"allow\",2]}}}",
+     "f.json: features.a.choices: must list"},
+    {"{\"features\":{\"a\":{\"active\":\"allow\",\"choices\":{\"allow\":1}}}}",
+     "f.json: features.a.choices: must list"},
+    {"{\"features\":{\"a\":{\"choices\":[\"allow\",\"deny\"]}}}", "f.json: features.a: names no state and no default"},
     {"{\"features\":{\"a\":{\"installed_before\":\"2024-13-01\"}}}",
      "f.json: features.a.installed_before: is not a day"},
     {"{\"features\":{\"a\":{\"installed_before\":\"2024-02-30\"}}}",
@@ -148,12 +174,13 @@ static void test_everything_a_file_may_say(void **state)
 	struct told t = {.count = 0};
 	struct features *f = NULL;
 	assert_int_equal(
-	    features_parse(STR("{\"features\":{"
-	                       "\"board\":{\"evaluation\":\"allow\",\"expired\":\"read_only\",\"default\":\"deny\"},"
-	                       "\"export\":{\"active\":\"allow\",\"edition\":\"advanced\",\"seats\":true,"
-	                       "\"installed_before\":\"2024-07-01\"}},"
-	                       "\"pages\":{\"/app/z\":\"export\",\"/app/board\":\"board\",\"/app/a\":\"export\"}}"),
-	                   "f.json", tell, &t, &f),
+	    features_parse(
+	        STR("{\"features\":{"
+	            "\"board\":{\"evaluation\":\"allow\",\"expired\":\"read_only\",\"default\":\"deny\"},"
+	            "\"export\":{\"active\":\"allow\",\"edition\":\"advanced\",\"seats\":true,"
+	            "\"overage\":\"1.25x\",\"choices\":[\"deny\",\"allow\"],\"installed_before\":\"2024-07-01\"}},"
+	            "\"pages\":{\"/app/z\":\"export\",\"/app/board\":\"board\",\"/app/a\":\"export\"}}"),
+	        "f.json", tell, &t, &f),
 	    OK);
 	assert_int_equal(t.count, 0);
 	assert_int_equal(features_count(f), 2);
@@ -165,6 +192,10 @@ static void test_everything_a_file_may_say(void **state)
 	assert_int_equal(board->by_state[STATE_EXPIRED], VERDICT_READ_ONLY);
 	assert_int_equal(export->edition, EDITION_ADVANCED);
 	assert_true(export->seats);
+	assert_int_equal(export->overage, OVERAGE_1_25X);
+	assert_int_equal(export->choices, 1u << VERDICT_ALLOW | 1u << VERDICT_DENY);
+	assert_int_equal(board->overage, OVERAGE_NONE);
+	assert_int_equal(board->choices, 0);
 	int64_t day = 0;
 	assert_int_equal(time_parse(STR("2024-07-01"), &day), OK);
 	assert_int_equal(export->installed_before, day);

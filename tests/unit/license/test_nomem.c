@@ -46,7 +46,7 @@ static void live_through(struct fixture *f, struct story *s)
 	s->waiting += lookups_wait(f->lookups, acme, count_up, &s->woken);
 	answer_if_asked(f);
 	(void)lookups_decide(f->lookups, acme, &unlicensed, &wait);
-	(void)seat_take(f->lookups, acme, STR("ann"));
+	(void)seat_take(f->lookups, acme, STR("ann"), OVERAGE_NONE);
 	user_seen(f->lookups, acme, STR("ann"));
 	s->changing += override_set(f->lookups, acme, STATE_ACTIVE, f->clock.wall + HOUR, STR("why"), STR("who"), told,
 	                            &s->changed) == OK;

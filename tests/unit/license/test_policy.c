@@ -49,6 +49,10 @@ static void check(void *arg, const struct rule *r)
 	if (!installed || strcmp(installed, "never") != 0)
 		assert_int_equal(time_parse(str_of(installed ? installed : "2025-06-15"), &first), OK);
 	struct ruling ruling = policy_rule(features_at(run->features, 0), &d, first, !seat || strcmp(seat, "no") != 0);
+	enum verdict most = VERDICT_ALLOW;
+	if (rule_get(r, "most"))
+		assert_true(verdict_parse(str_of(rule_get(r, "most")), &most));
+	ruling = ruling_at_most(ruling, most);
 	char got[RULE_LINE_MAX];
 	(void)snprintf(got, sizeof got, "%s %s", verdict_name(ruling.verdict), policy_code_name(ruling.code));
 	run->cases++;
@@ -79,11 +83,40 @@ static void test_zero_denies(void **state)
 	assert_string_equal(verdict_name((enum verdict)0), "deny");
 }
 
+static void test_overage(void **state)
+{
+	(void)state;
+	static const struct {
+		enum overage o;
+		int64_t limit, seats;
+	} rows[] = {
+	    {OVERAGE_NONE, 10, 10},
+	    {OVERAGE_NONE, 0, 0},
+	    {OVERAGE_NONE, -1, 0},
+	    {OVERAGE_NONE, INT64_MAX, INT64_MAX},
+	    {OVERAGE_1_25X, 1, 1},
+	    {OVERAGE_1_25X, 4, 5},
+	    {OVERAGE_1_25X, 10, 12},
+	    {OVERAGE_1_25X, 100, 125},
+	    {OVERAGE_1_5X, 1, 1},
+	    {OVERAGE_1_5X, 3, 4},
+	    {OVERAGE_1_5X, 593, 889},
+	    {OVERAGE_2X, 1, 2},
+	    {OVERAGE_2X, INT64_MAX / 4, INT64_MAX / 4 * 2},
+	    {OVERAGE_2X, INT64_MAX, INT64_MAX},
+	    {OVERAGE_2X, 0, 0},
+	    {OVERAGE_ALWAYS, 1, 0},
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		assert_int_equal(overage_seats(rows[i].o, rows[i].limit), rows[i].seats);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_rules),
 	    cmocka_unit_test(test_zero_denies),
+	    cmocka_unit_test(test_overage),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,12 +17,12 @@ static void allow_seats(struct fixture *f, int64_t users_max)
 
 static bool take(struct fixture *f, const char *account)
 {
-	return seat_take(f->lookups, tenant(f, "acme"), str_of(account));
+	return seat_take(f->lookups, tenant(f, "acme"), str_of(account), OVERAGE_NONE);
 }
 
 static bool could(struct fixture *f, const char *account)
 {
-	return seat_held_or_free(f->lookups, tenant(f, "acme"), str_of(account));
+	return seat_held_or_free(f->lookups, tenant(f, "acme"), str_of(account), OVERAGE_NONE);
 }
 
 static void test_seats_up_to_the_limit(void **state)
@@ -38,11 +38,11 @@ static void test_seats_up_to_the_limit(void **state)
 	assert_false(could(f, "cy"));
 	assert_true(could(f, "ann"));
 	assert_int_equal(seats_used(tenant(f, "acme")), 2);
-	assert_int_equal(seat_free(f->lookups, tenant(f, "acme"), STR("bob")), OK);
-	assert_int_equal(seat_free(f->lookups, tenant(f, "acme"), STR("bob")), ERR_NOT_FOUND);
+	assert_int_equal(seat_free(f->lookups, tenant(f, "acme"), STR("bob"), "test", NULL, NULL), OK);
+	assert_int_equal(seat_free(f->lookups, tenant(f, "acme"), STR("bob"), "test", NULL, NULL), ERR_NOT_FOUND);
 	assert_true(take(f, "cy"));
 	assert_string_equal(journal(f, "seat.taken"), "seat.taken -; seat.taken -; seat.taken -");
-	assert_string_equal(journal(f, "seat.freed"), "seat.freed -");
+	assert_string_equal(journal(f, "seat.freed"), "seat.freed test");
 }
 
 static void test_no_limit_known_or_set(void **state)
@@ -61,7 +61,7 @@ static void test_no_limit_known_or_set(void **state)
 	assert_int_equal(seats_limit(tenant(f, "acme")), 0);
 	for (int i = 0; i < 200; i += 2) { /* the set stays whole however it shrinks */
 		(void)snprintf(account, sizeof account, "u%d", i);
-		assert_int_equal(seat_free(f->lookups, tenant(f, "acme"), str_of(account)), OK);
+		assert_int_equal(seat_free(f->lookups, tenant(f, "acme"), str_of(account), "test", NULL, NULL), OK);
 	}
 	allow_seats(f, 100);
 	for (int i = 0; i < 200; i++) {
@@ -90,12 +90,71 @@ static void test_a_smaller_licence_takes_no_seat_away(void **state)
 	assert_false(take(f, "dee"));
 }
 
+static void test_overage_lets_more_in(void **state)
+{
+	struct fixture *f = *state;
+	const struct tenant *t = tenant(f, "acme");
+	allow_seats(f, 4);
+	assert_true(take(f, "a") && take(f, "b") && take(f, "c") && take(f, "d"));
+	assert_false(take(f, "e"));
+	assert_true(seat_held_or_free(f->lookups, t, STR("e"), OVERAGE_1_25X));
+	assert_true(seat_take(f->lookups, t, STR("e"), OVERAGE_1_25X));
+	assert_false(seat_take(f->lookups, t, STR("f"), OVERAGE_1_25X));
+	assert_true(seat_take(f->lookups, t, STR("f"), OVERAGE_1_5X));
+	assert_false(seat_take(f->lookups, t, STR("g"), OVERAGE_1_5X));
+	assert_true(seat_take(f->lookups, t, STR("g"), OVERAGE_2X) && seat_take(f->lookups, t, STR("h"), OVERAGE_2X));
+	assert_false(seat_take(f->lookups, t, STR("i"), OVERAGE_2X));
+	assert_true(seat_take(f->lookups, t, STR("i"), OVERAGE_ALWAYS));
+	assert_true(take(f, "i")); /* a seat is a seat, whichever feature it was taken for */
+	assert_int_equal(seats_used(t), 9);
+	assert_int_equal(seats_limit(t), 4);
+}
+
+static void test_idle_seats_are_freed(void **state)
+{
+	struct fixture *f = *state;
+	f->seat_idle_ms = 30 * DAY;
+	restart(f, 0);
+	allow_seats(f, 2);
+	assert_true(take(f, "ann") && take(f, "bob"));
+	stored(f);
+	step(f, 20 * DAY);
+	user_seen(f->lookups, tenant(f, "acme"), STR("bob"));
+	stored(f);
+	step(f, 10 * DAY);
+	stored(f);
+	assert_int_equal(seats_used(tenant(f, "acme")), 2); /* not longer than that */
+	step(f, HOUR);
+	stored(f);
+	assert_int_equal(seats_used(tenant(f, "acme")), 1);
+	assert_string_equal(journal(f, "seat.freed"), "seat.freed idle");
+	assert_true(take(f, "cy"));
+	assert_false(take(f, "ann"));
+	assert_true(take(f, "bob"));
+	stored(f);
+	restart(f, 60 * DAY); /* what became idle while the server was down */
+	step(f, 3 * SECOND);
+	stored(f);
+	assert_int_equal(seats_used(tenant(f, "acme")), 0);
+}
+
+static void test_no_idle_days_free_no_seat(void **state)
+{
+	struct fixture *f = *state;
+	allow_seats(f, 2);
+	assert_true(take(f, "ann"));
+	stored(f);
+	step(f, 3000 * DAY);
+	stored(f);
+	assert_int_equal(seats_used(tenant(f, "acme")), 1);
+}
+
 static void test_seats_are_kept_over_a_restart(void **state)
 {
 	struct fixture *f = *state;
 	allow_seats(f, 2);
 	assert_true(take(f, "ann") && take(f, "bob"));
-	assert_int_equal(seat_free(f->lookups, tenant(f, "acme"), STR("bob")), OK);
+	assert_int_equal(seat_free(f->lookups, tenant(f, "acme"), STR("bob"), "test", NULL, NULL), OK);
 	stored(f);
 	restart(f, HOUR);
 	assert_int_equal(seats_used(tenant(f, "acme")), 1);
@@ -116,7 +175,7 @@ static void *rush_member(void *arg)
 	char account[16];
 	for (int i = 0; i < 50; i++) {
 		(void)snprintf(account, sizeof account, "u%d", r->from + i);
-		r->taken += seat_take(r->f->lookups, t, str_of(account));
+		r->taken += seat_take(r->f->lookups, t, str_of(account), OVERAGE_NONE);
 	}
 	tenant_unref(t);
 	return NULL;
@@ -264,6 +323,9 @@ int main(void)
 	    T(test_no_limit_known_or_set),
 	    T(test_nobody_needs_no_seat),
 	    T(test_a_smaller_licence_takes_no_seat_away),
+	    T(test_overage_lets_more_in),
+	    T(test_idle_seats_are_freed),
+	    T(test_no_idle_days_free_no_seat),
 	    T(test_seats_are_kept_over_a_restart),
 	    T(test_a_rush_gets_exactly_the_limit),
 	    T(test_users_are_stored_at_most_hourly),

@@ -110,7 +110,8 @@ static void test_a_full_queue_puts_news_off(void **state)
 	fill_queue(f);
 	assert_string_equal(decide(f, "acme", "lic=active"), "active lic lic_active");
 	host_answers(f, licensed());
-	assert_true(seat_take(f->lookups, tenant(f, "acme"), STR("ann"))); /* let in, though the seat cannot be noted */
+	assert_true(seat_take(f->lookups, tenant(f, "acme"), STR("ann"),
+	                      OVERAGE_NONE)); /* let in, though the seat cannot be noted */
 	assert_int_equal(seats_used(tenant(f, "acme")), 0);
 	assert_int_equal(
 	    override_set(f->lookups, tenant(f, "acme"), STATE_NONE, f->clock.wall + HOUR, STR("r"), STR("b"), told, &err),
@@ -120,7 +121,7 @@ static void test_a_full_queue_puts_news_off(void **state)
 	assert_string_equal(journal(f, "license.changed"), "");
 	step(f, MINUTE); /* the sweep tries again */
 	assert_string_equal(journal(f, "license.changed"), "unknown>active lic_active lic");
-	assert_true(seat_take(f->lookups, tenant(f, "acme"), STR("ann")));
+	assert_true(seat_take(f->lookups, tenant(f, "acme"), STR("ann"), OVERAGE_NONE));
 	stored(f);
 	restart(f, 0);
 	assert_string_equal(decide(f, "acme", ""), "active lookup lookup_valid");
@@ -141,7 +142,7 @@ static void test_a_tenant_lost_by_the_store(void **state)
 	enum err err = OK;
 	assert_int_equal(store_write(f->store, purge, acme), OK);
 	assert_string_equal(decide(f, "acme", "lic=active"), "active lic lic_active");
-	assert_true(seat_take(f->lookups, tenant(f, "acme"), STR("ann")));
+	assert_true(seat_take(f->lookups, tenant(f, "acme"), STR("ann"), OVERAGE_NONE));
 	assert_int_equal(
 	    override_set(f->lookups, tenant(f, "acme"), STATE_NONE, f->clock.wall + HOUR, STR("r"), STR("b"), told, &err),
 	    OK);
