@@ -27,6 +27,9 @@ static const struct route public_rows[] = {
     {METHOD_GET, "/app/NAME", AUTH_PAGE, ROOM_CONNECT, 0, page_get},
     {METHOD_GET, "/api/v1/license", AUTH_CONTEXT, ROOM_CONNECT, 0, api_license},
     {METHOD_POST, "/api/v1/feedback", AUTH_CONTEXT, ROOM_CONNECT, 0, api_feedback},
+    {METHOD_GET, "/api/v1/configure", AUTH_CONTEXT, ROOM_CONNECT, 0, api_configure_get},
+    {METHOD_PUT, "/api/v1/configure", AUTH_CONTEXT, ROOM_CONNECT, 0, api_configure_put},
+    {METHOD_DELETE, "/api/v1/seats/KEY", AUTH_CONTEXT, ROOM_CONNECT, 0, api_seat_delete},
 
     /* Forward authentication: the handler verifies the original request's token. Envoy calls with the original method.
      */
@@ -54,6 +57,7 @@ static const struct route admin_rows[] = {
     ADMIN(METHOD_GET, "tenants/KEY", admin_tenant),
     ADMIN(METHOD_GET, "tenants/KEY/events", admin_tenant_events),
     ADMIN(METHOD_GET, "tenants/KEY/users", admin_tenant_users),
+    ADMIN(METHOD_DELETE, "tenants/KEY/users/KEY/seat", admin_seat_delete),
     ADMIN(METHOD_POST, "tenants/KEY/refresh", admin_tenant_refresh),
     ADMIN(METHOD_PUT, "tenants/KEY/override", admin_override_put),
     ADMIN(METHOD_DELETE, "tenants/KEY/override", admin_override_delete),

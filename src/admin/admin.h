@@ -12,6 +12,7 @@ void admin_tenants(struct request *req, void *admin);
 void admin_tenant(struct request *req, void *admin);
 void admin_tenant_events(struct request *req, void *admin);
 void admin_tenant_users(struct request *req, void *admin);
+void admin_seat_delete(struct request *req, void *admin);
 void admin_tenant_refresh(struct request *req, void *admin);
 void admin_override_put(struct request *req, void *admin);
 void admin_override_delete(struct request *req, void *admin);

@@ -56,38 +56,6 @@ bool list_params_read(struct request *req, struct list_params *ret)
 	return true;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-bool segment_decode(struct arena *a, struct str raw, struct str *ret)
-{
-	char *out = arena_alloc(a, raw.len + 1);
-	size_t len = 0;
-	if (!out)
-		return false;
-	for (size_t i = 0; i < raw.len; i++) {
-		if (raw.ptr[i] != '%') {
-			out[len++] = raw.ptr[i];
-			continue;
-		}
-		int high = i + 2 < raw.len ? hex_value(raw.ptr[i + 1]) : -1;
-		int low = i + 2 < raw.len ? hex_value(raw.ptr[i + 2]) : -1;
-		if (high < 0 || low < 0)
-			return false;
-		out[len++] = (char)(high * 16 + low);
-		i += 2;
-	}
-	out[len] = '\0';
-	*ret = (struct str){out, len};
-	return true;
-}
-
 void cursor_write(struct buf *out, struct str last)
 {
 	b64url_encode(out, (const uint8_t *)last.ptr, last.len);

@@ -16,9 +16,6 @@ bool list_params_read(struct request *req, struct list_params *ret);
 /* 1 to LIST_LIMIT_MAX. */
 bool limit_parse(struct str text, size_t *ret);
 
-/* A path segment decoded. False: a malformed escape, or out of memory. */
-bool segment_decode(struct arena *a, struct str raw, struct str *ret);
-
 /* Cursors are opaque to clients: where the list goes on. */
 void cursor_write(struct buf *out, struct str last);
 /* False: not a cursor of ours. An empty text gives an empty key: from the start. */

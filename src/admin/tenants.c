@@ -117,12 +117,13 @@ static enum err users_read(struct store_tx *tx, void *arg)
 static void users_csv(struct buf *out, const struct users *u)
 {
 	struct csv c = csv(out);
-	csv_header(&c, "account_id,first_seen,last_seen,seat_at");
+	csv_header(&c, "account_id,first_seen,last_seen,seat_at,active");
 	for (size_t i = 0; i < u->count; i++) {
 		csv_z(&c, u->at[i].account_id);
 		csv_time(&c, u->at[i].first_seen);
 		csv_time(&c, u->at[i].last_seen);
 		csv_time(&c, u->at[i].seat_at);
+		csv_bool(&c, !u->at[i].deactivated);
 		csv_end_row(&c);
 	}
 }
@@ -142,6 +143,7 @@ static void users_json(struct jsonw *w, const struct users *u, struct str after,
 		jw_ktime(w, "first_seen", u->at[i].first_seen);
 		jw_ktime(w, "last_seen", u->at[i].last_seen);
 		jw_ktime(w, "seat_at", u->at[i].seat_at);
+		jw_kbool(w, "active", !u->at[i].deactivated);
 		jw_end_obj(w);
 	}
 	jw_end_arr(w);

@@ -58,6 +58,9 @@ void page_get(struct request *req, void *connect);
 void page_license_json(struct request *req, void *connect);
 void api_license(struct request *req, void *connect);
 void api_feedback(struct request *req, void *connect);
+void api_configure_get(struct request *req, void *connect);
+void api_configure_put(struct request *req, void *connect);
+void api_seat_delete(struct request *req, void *connect);
 
 /* upkeep.c: erases tenants uninstalled longer than the retention time, looks a licence up soon after an install; runs
  * itself again. Start before the listeners; stop after them and before the store. */

@@ -1,7 +1,7 @@
 /* feedback.c - POST /api/v1/feedback: a message from a user of the app to its vendor.
  *
- * The sender's account is kept only with consent ("account": true). The event of it carries no text: events leave the
- * house, messages do not. */
+ * The sender's account is kept only with consent ("account": true), and goes when the account leaves or is closed. The
+ * event of it carries no text: events leave the house, messages do not. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +13,7 @@
 #include "connect/request_write.h"
 #include "connect/token.h"
 #include "events/journal.h"
+#include "license/users.h"
 
 struct feedback {
 	struct request_write write;
@@ -27,6 +28,8 @@ static enum err feedback_run(struct request_write *w, struct store_tx *tx)
 	const struct feedback_row row = {
 	    .client_key = f->client_key, .account_id = f->account_id, .message = f->message, .at = f->at};
 	enum err err = store_feedback_add(tx, &row);
+	if (err == OK && f->account_id)
+		err = user_known(tx, str_of(f->client_key), f->account_id, f->at); /* so that the host is asked about it */
 	if (err != OK)
 		return err;
 	const struct event e = {.type = "feedback.received",

@@ -6,7 +6,13 @@
 
 enum { WEBHOOK_IDENTIFIER_MAX = 255, ACCOUNT_ID_MAX = 255 };
 
-enum webhook_effect { WEBHOOK_NOTHING = 0, WEBHOOK_USER_ADDED, WEBHOOK_USER_REMOVED };
+enum webhook_effect {
+	WEBHOOK_NOTHING = 0,
+	WEBHOOK_USER_ADDED,
+	WEBHOOK_USER_UPDATED,
+	WEBHOOK_USER_DEACTIVATED, /* an update that says "active": false */
+	WEBHOOK_USER_REMOVED
+};
 
 /* name: of the route. ret_account_id points into the body and is set for the user effects. An account that the host
  * does not name, or names `unknown`, has no effect: such an id is never kept. */

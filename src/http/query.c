@@ -1,4 +1,5 @@
-/* query.c - parameters of a raw query, decoded into the request's arena. Pure but for that memory. */
+/* query.c - parameters of a raw query and segments of a raw path, decoded into the request's arena. Pure but for that
+ * memory. */
 #include <string.h>
 
 #include "http/request.h"
@@ -29,6 +30,27 @@ static struct str decode(struct str s, char *out)
 		out[len++] = c;
 	}
 	return (struct str){out, len};
+}
+
+bool segment_decode(struct arena *a, struct str raw, struct str *ret)
+{
+	char *out = arena_alloc(a, raw.len + 1);
+	size_t len = 0;
+	if (!out)
+		return false;
+	for (size_t i = 0; i < raw.len; i++) {
+		char c = raw.ptr[i];
+		if (c == '%') {
+			if (raw.len - i < 3 || hex(raw.ptr[i + 1]) < 0 || hex(raw.ptr[i + 2]) < 0)
+				return false;
+			c = (char)(hex(raw.ptr[i + 1]) * 16 + hex(raw.ptr[i + 2]));
+			i += 2;
+		}
+		out[len++] = c;
+	}
+	out[len] = '\0';
+	*ret = (struct str){out, len};
+	return true;
 }
 
 bool query_each(struct arena *arena, struct str query, bool (*fn)(void *arg, struct str name, struct str value),

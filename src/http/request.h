@@ -62,6 +62,9 @@ bool query_each(struct arena *arena, struct str query, bool (*fn)(void *arg, str
  * not "one" either); value is the first. */
 struct str query_get(struct arena *arena, struct str query, const char *name, size_t *ret_count);
 
+/* A KEY of the path decoded, NUL-terminated too; '+' is itself. False: a malformed escape, or out of memory. */
+bool segment_decode(struct arena *a, struct str raw, struct str *ret);
+
 /* Waiting without a thread: call request_wait(req, fn), then hand the request to the job. When the job has stored
  * its result it calls request_wake(req) from any thread, exactly once; then fn(req, room) runs on the request's
  * worker and must reply or wait again. The job has its own deadline: a waiting request has none. */

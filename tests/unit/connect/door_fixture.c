@@ -200,7 +200,8 @@ static int up_parts(struct door *d)
 	                                   .grace_ms = 15LL * 86400000,
 	                                   .fetch = fetch,
 	                                   .fetcher = d};
-	struct str features = STR("{\"features\":{\"board\":{\"active\":\"allow\",\"expired\":\"read_only\"},"
+	struct str features = STR("{\"features\":{\"board\":{\"active\":\"allow\",\"expired\":\"read_only\",\"choices\":["
+	                          "\"allow\",\"read_only\"]},"
 	                          "\"export\":{\"active\":\"allow\",\"seats\":true}},"
 	                          "\"pages\":{\"/app/board\":\"board\",\"/app/export\":\"export\"}}");
 	return lookups_new(&lo, &d->connect.lookups) == OK &&

@@ -25,7 +25,12 @@ static void webhooks(void **state)
 	} rows[] = {
 	    {"user_created", "{\"user\":{\"accountId\":\"a1\"}}", WEBHOOK_USER_ADDED},
 	    {"user_deleted", "{\"user\":{\"accountId\":\"a1\"}}", WEBHOOK_USER_REMOVED},
-	    {"user_updated", "{\"user\":{\"accountId\":\"a1\"}}", WEBHOOK_NOTHING},
+	    {"user_updated", "{\"user\":{\"accountId\":\"a1\"}}", WEBHOOK_USER_UPDATED},
+	    {"user_updated", "{\"user\":{\"accountId\":\"a1\",\"active\":true}}", WEBHOOK_USER_UPDATED},
+	    {"user_updated", "{\"user\":{\"accountId\":\"a1\",\"active\":false}}", WEBHOOK_USER_DEACTIVATED},
+	    {"user_updated", "{\"user\":{\"accountId\":\"a1\",\"active\":0}}", WEBHOOK_USER_UPDATED},
+	    {"user_deleted", "{\"user\":{\"accountId\":\"a1\",\"active\":false}}", WEBHOOK_USER_REMOVED},
+	    {"user_updated", "{\"user\":{\"accountId\":\"unknown\",\"active\":false}}", WEBHOOK_NOTHING},
 	    {"issue_updated", "{\"user\":{\"accountId\":\"a1\"}}", WEBHOOK_NOTHING},
 	    {"user_created", "{\"user\":{\"accountId\":\"unknown\"}}", WEBHOOK_NOTHING},
 	    {"user_created", "{\"user\":{\"accountId\":\"\"}}", WEBHOOK_NOTHING},

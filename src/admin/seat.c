@@ -1,0 +1,11 @@
+/* seat.c - the operator frees a seat. */
+#include "admin/parts.h"
+#include "connect/seat_reply.h"
+
+void admin_seat_delete(struct request *req, void *room)
+{
+	const struct admin *a = room;
+	const struct tenant *t = tenant_of_path(req, a);
+	if (t)
+		seat_free_reply(req, a->connect->lookups, t, req->params.part[1], "operator");
+}
