@@ -98,21 +98,36 @@ void sim_log_add(struct sim_log *l, const struct sim_log_entry *e, struct str ur
 	slot->url = url_without_token(url);
 	slot->token = decoded.len > 0 ? buf_take(&decoded) : NULL;
 	l->next = (l->next + 1) % SIM_LOG_KEPT;
+	l->seq++;
 	if (l->count < SIM_LOG_KEPT)
 		l->count++;
 }
 
-void sim_log_write(const struct sim_log *l, struct jsonw *w)
+static const char *verdict_of(const struct sim_log_entry *e)
 {
+	if (e->verdict)
+		return e->verdict;
+	if (e->status == 0)
+		return "no_answer";
+	return e->status >= 200 && e->status < 300 ? "accepted" : "refused";
+}
+
+void sim_log_write(const struct sim_log *l, int64_t after, struct jsonw *w)
+{
+	int64_t oldest = l->seq - (int64_t)l->count + 1;
+	size_t from = after < oldest ? 0 : after >= l->seq ? l->count : (size_t)(after - oldest + 1);
 	jw_arr(w);
-	for (size_t i = 0; i < l->count; i++) {
+	for (size_t i = from; i < l->count; i++) {
 		const struct sim_log_entry *e = &l->ring[(l->next + SIM_LOG_KEPT - l->count + i) % SIM_LOG_KEPT];
 		jw_obj(w);
+		jw_kint(w, "seq", oldest + (int64_t)i);
 		jw_ktime(w, "at", e->at);
 		jw_kz(w, "direction", e->direction);
 		jw_kz(w, "method", e->method);
 		jw_kz(w, "url", e->url);
 		jw_kint(w, "status", e->status);
+		jw_kz(w, "verdict", verdict_of(e));
+		jw_kint(w, "took_ms", e->took_ms);
 		if (e->note)
 			jw_kz(w, "note", e->note);
 		jw_key(w, "token");

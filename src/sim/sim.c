@@ -46,6 +46,11 @@ static const struct route rows[] = {
     OPEN(METHOD_PUT, "/sim/api/sites/KEY/license", sim_license_put),
     OPEN(METHOD_PUT, "/sim/api/sites/KEY/user", sim_user_put),
     OPEN(METHOD_PUT, "/sim/api/sites/KEY/fault", sim_fault_put),
+    OPEN(METHOD_PUT, "/sim/api/sites/KEY/clock", sim_clock_put),
+    OPEN(METHOD_POST, "/sim/api/sites/KEY/script", sim_script_post),
+    OPEN(METHOD_DELETE, "/sim/api/sites/KEY/script", sim_script_delete),
+    OPEN(METHOD_POST, "/sim/api/sites/KEY/webhook", sim_webhook_post),
+    OPEN(METHOD_POST, "/sim/api/sites/KEY/request", sim_bridge_request),
     OPEN(METHOD_GET, "/sim/api/sites/KEY/page", sim_page),
     OPEN(METHOD_GET, "/sim/api/sites/KEY/token", sim_context_token),
     OPEN(METHOD_GET, "/sim/api/sites/KEY/log", sim_site_log),
@@ -54,10 +59,10 @@ static const struct route rows[] = {
     OPEN(METHOD_GET, "/sites/KEY/rest/atlassian-connect/1/addons/KEY", sim_license_addon),
     OPEN(METHOD_POST, "/sites/KEY/rest/api/3/permissions/check", sim_permissions),
     OPEN(METHOD_POST, "/sites/KEY/rest/atlassian-connect/latest/report-accounts", sim_report_accounts),
-    OPEN(METHOD_GET, "/sites/KEY/rest/REST", sim_unknown_resource),
-    OPEN(METHOD_POST, "/sites/KEY/rest/REST", sim_unknown_resource),
-    OPEN(METHOD_PUT, "/sites/KEY/rest/REST", sim_unknown_resource),
-    OPEN(METHOD_DELETE, "/sites/KEY/rest/REST", sim_unknown_resource),
+    OPEN(METHOD_GET, "/sites/KEY/rest/REST", sim_rest),
+    OPEN(METHOD_POST, "/sites/KEY/rest/REST", sim_rest),
+    OPEN(METHOD_PUT, "/sites/KEY/rest/REST", sim_rest),
+    OPEN(METHOD_DELETE, "/sites/KEY/rest/REST", sim_rest),
 };
 static const struct route_table routes = {rows, sizeof(rows) / sizeof(rows[0])};
 
@@ -73,8 +78,10 @@ struct site *sim_enter(struct request *req, struct sim *s)
 {
 	pthread_mutex_lock(&s->lock);
 	struct site *site = sim_find(s, req->params.part[0]);
-	if (site)
+	if (site) {
+		site_clock_run(site, clock_wall_ms(s->clock), clock_mono_ms(s->clock));
 		return site;
+	}
 	sim_unlock(s);
 	reply_problem(req, 404, "no_such_site", "no site has that name", NULL, 0);
 	return NULL;
@@ -102,6 +109,11 @@ bool sim_body(struct request *req, json_t **ret)
 	else
 		reply_err(req, err);
 	return false;
+}
+
+void sim_bad(struct request *req, const char *why)
+{
+	reply_problem(req, 400, "bad_request", why, NULL, 0);
 }
 
 void sim_reply(struct request *req, int status, struct buf *json)

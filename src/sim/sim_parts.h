@@ -13,6 +13,8 @@
 #include "sim/sim.h"
 #include "sim/site.h"
 
+#define SIM_ISSUE_SUMMARY "Rehearse what a licence does, before a customer does"
+
 enum { SIM_SITES_MAX = 5000, SIM_ANSWER_MAX = 4 * 1024 * 1024 };
 
 struct slow; /* site_resources.c */
@@ -41,6 +43,9 @@ static inline void sim_unlock(struct sim *s)
 bool sim_same_origin(struct request *req);
 /* Reads the body as a JSON object; false: answered 400. */
 bool sim_body(struct request *req, json_t **ret);
+void sim_bad(struct request *req, const char *why); /* 400 */
+/* Adds url with its placeholders ({issue.key}) filled: by the request's parameters, else by example values. */
+void sim_fill_url(struct buf *out, struct request *req, struct str url);
 /* Answers with what the writer holds. */
 void sim_reply(struct request *req, int status, struct buf *json);
 
@@ -92,6 +97,16 @@ char *token_for_app(const struct sim *s, const struct token_subject *t, const st
                     const char *method, struct str url, bool with_user);
 char *token_for_context(const struct sim *s, const struct token_subject *t);
 
+/* site_rest.c: the few of Jira's resources that are answered. Writes the answer (nothing: a bare status) and returns
+ * its status. Lock held. */
+struct rest_ask {
+	const char *method, *address;
+	struct str path, query;        /* "/rest/api/3/myself"; query without '?' */
+	const struct site_account *as; /* NULL: the app itself */
+	struct arena *arena;
+};
+int rest_answer(const struct site *site, const struct rest_ask *ask, struct jsonw *w);
+
 /* handlers; room is the struct sim */
 void sim_sites_list(struct request *req, void *sim); /* site_api.c */
 void sim_sites_create(struct request *req, void *sim);
@@ -101,13 +116,18 @@ void sim_license_put(struct request *req, void *sim);
 void sim_user_put(struct request *req, void *sim);
 void sim_fault_put(struct request *req, void *sim);
 void sim_site_log(struct request *req, void *sim);
-void sim_page(struct request *req, void *sim); /* site_pages.c */
+void sim_clock_put(struct request *req, void *sim); /* site_clock_api.c */
+void sim_script_post(struct request *req, void *sim);
+void sim_script_delete(struct request *req, void *sim);
+void sim_webhook_post(struct request *req, void *sim); /* site_webhooks.c */
+void sim_page(struct request *req, void *sim);         /* site_pages.c */
 void sim_context_token(struct request *req, void *sim);
 void sim_license_latest(struct request *req, void *sim); /* site_resources.c */
 void sim_license_addon(struct request *req, void *sim);
 void sim_permissions(struct request *req, void *sim);
 void sim_report_accounts(struct request *req, void *sim);
-void sim_unknown_resource(struct request *req, void *sim);
+void sim_rest(struct request *req, void *sim);
+void sim_bridge_request(struct request *req, void *sim);
 void sim_slow_release(struct sim *s);                 /* at the stop: lets every waiting request go */
 void sim_install_key(struct request *req, void *sim); /* sim.c */
 void sim_html(struct request *req, void *sim);        /* site_html.c */

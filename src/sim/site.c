@@ -15,6 +15,8 @@
 static const char *const status_names[] = {"uninstalled", "installed", "enabled", "disabled"};
 static const char *const license_names[SITE_LICENSE_COUNT] = {"none",    "evaluation", "active",
                                                               "expired", "cancelled",  "suspended"};
+static const char *const license_types[] = {"COMMERCIAL", "ACADEMIC",      "COMMUNITY",
+                                            "DEVELOPER",  "DEMONSTRATION", "STARTER"};
 static const char *const fault_names[FAULT_COUNT] = {"none", "slow", "error", "gone", "garbage"};
 static const char *const callback_names[] = {"none", "installed", "uninstalled", "enabled", "disabled"};
 
@@ -65,6 +67,13 @@ bool site_license_parse(struct str text, enum site_license_state *ret)
 		return false;
 	*ret = (enum site_license_state)i;
 	return true;
+}
+
+const char *site_license_type(struct str text)
+{
+	size_t i;
+	return name_find(license_types, sizeof(license_types) / sizeof(license_types[0]), text, &i) ? license_types[i]
+	                                                                                            : NULL;
 }
 
 const char *site_fault_name(enum site_fault f)
@@ -141,16 +150,15 @@ bool site_name_ok(struct str name)
 
 struct site *site_new(struct str name, struct remote_app *app, int64_t now_ms)
 {
-	static const char first_user[] = "5b10a2844c20165700ede21g";
 	struct site *s = calloc(1, sizeof(*s));
-	if (!s || !uuid_text(s->now.client_key) || !uuid_text(s->entitlement)) {
-		free(s);
+	if (!s || !uuid_text(s->now.client_key) || !uuid_text(s->entitlement) ||
+	    !site_accounts_init(&s->accounts, now_ms)) {
+		site_free(s);
 		return NULL;
 	}
 	memcpy(s->name, name.ptr, name.len);
-	memcpy(s->account_id, first_user, sizeof(first_user));
-	s->admin = true;
-	s->license = (struct site_license){.state = SITE_LICENSE_ACTIVE, .users = 100};
+	s->clock.seen_ms = now_ms;
+	s->license = (struct site_license){.state = SITE_LICENSE_ACTIVE, .users = 100, .type = license_types[0]};
 	s->license.expires_at = site_license_default_end(s->license.state, now_ms);
 	s->app = *app;
 	*app = (struct remote_app){0};
@@ -162,6 +170,7 @@ void site_free(struct site *s)
 	if (!s)
 		return;
 	remote_app_release(&s->app);
+	site_accounts_release(&s->accounts);
 	sim_log_release(&s->log);
 	wipe(&s->now, sizeof(s->now));
 	wipe(&s->pending, sizeof(s->pending));
@@ -236,14 +245,22 @@ static void details_write(const struct site *s, struct jsonw *w)
 {
 	jw_key(w, "user");
 	jw_obj(w);
-	jw_kz(w, "account_id", s->account_id);
-	jw_kbool(w, "admin", s->admin);
+	jw_kz(w, "account_id", site_accounts_user(&s->accounts)->id);
+	jw_kbool(w, "admin", site_accounts_user(&s->accounts)->admin);
 	jw_end_obj(w);
+	jw_key(w, "accounts");
+	site_accounts_write(&s->accounts, w);
+	jw_key(w, "clock");
+	site_clock_write(s, w);
 	jw_kz(w, "fault", site_fault_name(s->fault));
 	jw_key(w, "app");
 	jw_obj(w);
 	jw_kstr(w, "key", s->app.key);
+	jw_kstr(w, "name", s->app.name);
 	jw_kstr(w, "base_url", s->app.base_url);
+	jw_kbool(w, "licensing", s->app.licensing);
+	jw_key(w, "webhooks");
+	remote_app_webhooks_write(&s->app, w);
 	jw_key(w, "modules");
 	remote_app_modules_write(&s->app, w);
 	jw_end_obj(w);
@@ -264,6 +281,7 @@ void site_write(const struct site *s, const char *address, bool detailed, struct
 	jw_ktime(w, "expires_at", s->license.expires_at);
 	jw_kint(w, "users", s->license.users);
 	jw_kz(w, "edition", s->license.edition[0] ? s->license.edition : NULL);
+	jw_kz(w, "type", s->license.type);
 	jw_end_obj(w);
 	if (detailed)
 		details_write(s, w);

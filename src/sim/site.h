@@ -8,8 +8,10 @@
 #include "sim/keys.h"
 #include "sim/log.h"
 #include "sim/remote_app.h"
+#include "sim/site_accounts.h"
+#include "sim/site_clock.h"
 
-enum { SITE_NAME_MAX = 63, SITE_SECRET_LEN = 64, SITE_ACCOUNT_MAX = 128 };
+enum { SITE_NAME_MAX = 63, SITE_SECRET_LEN = 64 };
 
 enum site_status { SITE_UNINSTALLED = 0, SITE_INSTALLED, SITE_ENABLED, SITE_DISABLED };
 const char *site_status_name(enum site_status s);
@@ -32,10 +34,13 @@ bool site_fault_parse(struct str text, enum site_fault *ret);
 
 struct site_license {
 	enum site_license_state state;
-	int64_t expires_at; /* wall ms; 0: no date */
+	int64_t expires_at; /* of the site's calendar, ms; 0: no date */
 	int64_t users;      /* -1: unlimited */
 	char edition[16];   /* "", "standard", "advanced" */
+	const char *type;   /* a literal: "COMMERCIAL" */
 };
+/* The literal of a licence type; NULL: there is none of that name. */
+const char *site_license_type(struct str text);
 /* When a licence of that state ends unless said otherwise. */
 int64_t site_license_default_end(enum site_license_state s, int64_t now_ms);
 bool site_license_valid(const struct site_license *l);                 /* the host says: licensed */
@@ -54,8 +59,8 @@ struct site {
 	enum site_status status;
 	struct site_license license;
 	enum site_fault fault;
-	char account_id[SITE_ACCOUNT_MAX + 1];
-	bool admin;
+	struct site_accounts accounts;
+	struct site_clock clock;
 	struct sim_log log;
 	struct action *running, *waiting; /* one action at a time; the others wait in order */
 };
@@ -91,6 +96,6 @@ bool site_prepare(struct site *s, enum site_action a, enum callback c);
 bool callback_accepted(enum callback c, int status);
 void site_answered(struct site *s, enum callback c, bool accepted);
 
-/* {"name","base_url","client_key","status","license":{…},"user":{…},"fault","app":{…}}; the last three only if
- * detailed. */
+/* {"name","base_url","client_key","status","license":{…}} and, if detailed, "user", "accounts", "clock", "fault",
+ * "app". */
 void site_write(const struct site *s, const char *address, bool detailed, struct jsonw *w);

@@ -61,11 +61,16 @@ static void give_up(struct action *a, const char *note)
 }
 
 /* Logs one callback and applies its answer. False: the action ends here. Lock held. */
-static bool answered(struct action *a, enum callback c, int status, const char *note)
+static bool answered(struct action *a, enum callback c, const struct http_answer *answer)
 {
+	int status = answer->status;
+	const char *note = answer->err != OK ? err_text(answer->err) : NULL;
 	bool accepted = callback_accepted(c, status);
 	struct sim_log_entry e = {
 	    .at = clock_wall_ms(a->sim->clock), .direction = "out", .method = "POST", .status = status, .note = note};
+	e.took_ms = answer->duration_ms;
+	if (status != 0)
+		e.verdict = accepted ? "accepted" : "refused";
 	sim_log_add(&a->site->log, &e, str_of(a->url), str_of(a->token));
 	site_answered(a->site, c, accepted);
 	if (c == site_action_decisive(a->kind)) {
@@ -80,10 +85,9 @@ static bool answered(struct action *a, enum callback c, int status, const char *
 static void on_answer(void *arg, const struct http_answer *answer)
 {
 	struct action *a = arg;
-	const char *note = answer->err != OK ? err_text(answer->err) : NULL;
 	pthread_mutex_lock(&a->sim->lock);
 	enum callback c = site_action_step(a->kind, a->status_before, a->step);
-	bool go_on = answered(a, c, answer->status, note);
+	bool go_on = answered(a, c, answer);
 	sim_unlock(a->sim);
 	free(TAKE(a->url));
 	free(TAKE(a->token));

@@ -6,16 +6,6 @@
 #include "base/cleanup.h"
 #include "sim/sim_parts.h"
 
-static void reply_conflict(struct request *req, const char *code, const char *why)
-{
-	reply_problem(req, 409, code, why, NULL, 0);
-}
-
-static void reply_bad(struct request *req, const char *why)
-{
-	reply_problem(req, 400, "bad_request", why, NULL, 0);
-}
-
 void sim_sites_list(struct request *req, void *room)
 {
 	struct sim *s = room;
@@ -25,8 +15,10 @@ void sim_sites_list(struct request *req, void *room)
 	jw_key(&w, "sites");
 	jw_arr(&w);
 	pthread_mutex_lock(&s->lock);
-	for (size_t i = 0; i < s->site_count; i++)
+	for (size_t i = 0; i < s->site_count; i++) {
+		site_clock_run(s->sites[i], clock_wall_ms(s->clock), clock_mono_ms(s->clock));
 		site_write(s->sites[i], sim_address(s), false, &w);
+	}
 	sim_unlock(s);
 	jw_end_arr(&w);
 	jw_end_obj(&w);
@@ -77,12 +69,12 @@ void sim_sites_create(struct request *req, void *room)
 	if (!sim_same_origin(req) || !sim_body(req, &body))
 		return;
 	if (json_get_str(body, "name", &name) != JSON_GOT || !site_name_ok(name)) {
-		reply_bad(req, "name: 1 to 63 of a-z, 0-9 and -");
+		sim_bad(req, "name: 1 to 63 of a-z, 0-9 and -");
 		return;
 	}
 	if (json_get_str(body, "descriptor", &descriptor) != JSON_GOT ||
 	    !(str_starts(descriptor, STR("http://")) || str_starts(descriptor, STR("https://")))) {
-		reply_bad(req, "descriptor: the http(s) URL of an app's atlassian-connect.json");
+		sim_bad(req, "descriptor: the http(s) URL of an app's atlassian-connect.json");
 		return;
 	}
 	struct creation *c = arena_zalloc(&req->arena, sizeof(*c));
@@ -109,7 +101,7 @@ static void action_reply(struct request *req, void *room)
 	(void)room;
 	const struct action *a = req->state;
 	if (a->err == ERR_CONFLICT) {
-		reply_conflict(req, "not_now", a->why);
+		reply_problem(req, 409, "not_now", a->why, NULL, 0);
 		return;
 	}
 	if (a->err != OK) {
@@ -134,7 +126,7 @@ static bool rename_read(struct request *req, struct action *a)
 	if (!sim_body(req, &body))
 		return false;
 	if (json_get_str(body, "to", &to) != JSON_GOT || !site_name_ok(to)) {
-		reply_bad(req, "to: 1 to 63 of a-z, 0-9 and -");
+		sim_bad(req, "to: 1 to 63 of a-z, 0-9 and -");
 		return false;
 	}
 	memcpy(a->to, to.ptr, to.len);
@@ -182,7 +174,7 @@ void sim_site_action(struct request *req, void *room)
  * wrong. */
 static const char *license_read(const json_t *body, int64_t now_ms, struct site_license *l)
 {
-	struct str text;
+	struct str text, type;
 	if (json_get_str(body, "state", &text) != JSON_GOT || !site_license_parse(text, &l->state))
 		return "state: evaluation, active, expired, none, cancelled or suspended";
 	enum json_get got = json_get_str(body, "expires_at", &text);
@@ -194,6 +186,11 @@ static const char *license_read(const json_t *body, int64_t now_ms, struct site_
 	got = json_get_str(body, "edition", &text);
 	if (got == JSON_BAD_TYPE || (got == JSON_GOT && !str_eqz(text, "standard") && !str_eqz(text, "advanced")))
 		return "edition: standard, advanced or null";
+	enum json_get type_got = json_get_str(body, "type", &type);
+	const char *known = type_got == JSON_GOT ? site_license_type(type) : l->type;
+	if (type_got == JSON_BAD_TYPE || !known)
+		return "type: COMMERCIAL, ACADEMIC, COMMUNITY, DEVELOPER, DEMONSTRATION or STARTER";
+	l->type = known;
 	if (got == JSON_GOT)
 		snprintf(l->edition, sizeof(l->edition), "%.*s", STR_ARG(text));
 	else if (json_object_get(body, "edition")) /* null takes it away */
@@ -211,14 +208,35 @@ void sim_license_put(struct request *req, void *room)
 	if (!site)
 		return;
 	struct site_license next = site->license;
-	const char *wrong = license_read(body, clock_wall_ms(s->clock), &next);
-	if (!wrong)
+	const char *wrong = license_read(body, site->clock.seen_ms, &next);
+	if (!wrong) {
+		site_script_stop(site); /* whoever sets a licence takes over */
 		site->license = next;
+	}
 	sim_unlock(s);
 	if (wrong)
-		reply_bad(req, wrong);
+		sim_bad(req, wrong);
 	else
 		sim_site_show(req, room);
+}
+
+/* account empty: the one who looks now. A new account is an administrator if the one before was, unless told. */
+static bool user_put(struct site *site, struct str account, const bool *admin, int64_t wall_ms)
+{
+	bool before = site_accounts_user(&site->accounts)->admin;
+	struct site_account *user = site_accounts_user(&site->accounts);
+	if (account.len > 0) {
+		bool known = site_accounts_find(&site->accounts, account) != NULL;
+		user = site_accounts_put(&site->accounts, account, wall_ms);
+		if (!user)
+			return false;
+		if (!known)
+			user->admin = before;
+		site_accounts_become(&site->accounts, user);
+	}
+	if (admin)
+		user->admin = *admin;
+	return true;
 }
 
 void sim_user_put(struct request *req, void *room)
@@ -231,23 +249,23 @@ void sim_user_put(struct request *req, void *room)
 		return;
 	enum json_get got = json_get_str(body, "account_id", &account);
 	if (got == JSON_BAD_TYPE || account.len > SITE_ACCOUNT_MAX || (got == JSON_GOT && account.len == 0)) {
-		reply_bad(req, "account_id: text of 1 to 128 bytes");
+		sim_bad(req, "account_id: text of 1 to 128 bytes");
 		return;
 	}
 	enum json_get admin_got = json_get_bool(body, "admin", &admin);
 	if (admin_got == JSON_BAD_TYPE) {
-		reply_bad(req, "admin: true or false");
+		sim_bad(req, "admin: true or false");
 		return;
 	}
 	struct site *site = sim_enter(req, s);
 	if (!site)
 		return;
-	if (got == JSON_GOT)
-		snprintf(site->account_id, sizeof(site->account_id), "%.*s", STR_ARG(account));
-	if (admin_got == JSON_GOT)
-		site->admin = admin;
+	bool done = user_put(site, account, admin_got == JSON_GOT ? &admin : NULL, clock_wall_ms(s->clock));
 	sim_unlock(s);
-	sim_site_show(req, room);
+	if (done)
+		sim_site_show(req, room);
+	else
+		reply_err(req, ERR_NOMEM);
 }
 
 void sim_fault_put(struct request *req, void *room)
@@ -259,7 +277,7 @@ void sim_fault_put(struct request *req, void *room)
 	if (!sim_same_origin(req) || !sim_body(req, &body))
 		return;
 	if (json_get_str(body, "kind", &kind) != JSON_GOT || !site_fault_parse(kind, &fault)) {
-		reply_bad(req, "kind: none, slow, error, gone or garbage");
+		sim_bad(req, "kind: none, slow, error, gone or garbage");
 		return;
 	}
 	struct site *site = sim_enter(req, s);
@@ -275,12 +293,20 @@ void sim_site_log(struct request *req, void *room)
 	struct sim *s = room;
 	__cleanup_buf struct buf json = BUF_INIT(SIM_ANSWER_MAX);
 	struct jsonw w = jsonw(&json);
+	size_t count = 0;
+	int64_t after = 0;
+	struct str text = query_get(&req->arena, req->query, "after", &count);
+	if (count > 0 && (count != 1 || str_to_int64(text, &after) != OK)) {
+		sim_bad(req, "after: the seq of an entry");
+		return;
+	}
 	struct site *site = sim_enter(req, s);
 	if (!site)
 		return;
 	jw_obj(&w);
+	jw_kint(&w, "last", site->log.seq);
 	jw_key(&w, "entries");
-	sim_log_write(&site->log, &w);
+	sim_log_write(&site->log, after, &w);
 	sim_unlock(s);
 	jw_end_obj(&w);
 	sim_reply(req, 200, &json);

@@ -1,7 +1,7 @@
 /* site_html.c - serves the pages people look at, and all.js, which gives an app's page in them its AP object.
  *
  * One HTML file shows the list of sites at "/" and one site at "/sites/NAME"; its script asks the control API for the
- * rest. It frames the app's pages from wherever the app is, hence frame-src. */
+ * rest. Its policy allows its own script and style alone, and frames of one origin: that of the site's app. */
 #include "sim/site_html.h"
 
 #include <string.h>
@@ -26,16 +26,27 @@ static const char *content_type(struct str name)
 {
 	if (str_ends(name, STR(".js")))
 		return "text/javascript; charset=utf-8";
+	if (str_ends(name, STR(".svg")))
+		return "image/svg+xml";
 	return str_ends(name, STR(".css")) ? "text/css; charset=utf-8" : "text/html; charset=utf-8";
 }
 
-static void serve(struct request *req, struct str name)
+/* frame_origin: whose pages may be framed; empty: nobody's. */
+static void serve(struct request *req, struct str name, struct str frame_origin)
 {
-	static const struct header policy = {"Content-Security-Policy",
-	                                     {"default-src 'self'; frame-src http: https:; frame-ancestors 'none'", 66}};
 	const struct embedded *asset = asset_find(name);
+	const char *policy =
+	    arena_printf(&req->arena,
+	                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+	                 "frame-src %.*s; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+	                 STR_ARG(frame_origin.len > 0 ? frame_origin : STR("'none'")));
+	if (!policy) {
+		reply_err(req, ERR_NOMEM);
+		return;
+	}
+	const struct header headers[] = {{"Content-Security-Policy", str_of(policy)}};
 	if (asset)
-		reply(req, 200, content_type(name), (struct str){(const char *)asset->bytes, asset->len}, &policy, 1);
+		reply(req, 200, content_type(name), (struct str){(const char *)asset->bytes, asset->len}, headers, 1);
 	else
 		reply_err(req, ERR_NOT_FOUND);
 }
@@ -43,19 +54,21 @@ static void serve(struct request *req, struct str name)
 void sim_html(struct request *req, void *room)
 {
 	(void)room;
-	serve(req, STR("site.html"));
+	serve(req, STR("site.html"), STR(""));
 }
 
 void sim_site_html(struct request *req, void *room)
 {
-	if (!sim_enter(req, room))
+	const struct site *site = sim_enter(req, room);
+	if (!site)
 		return;
+	struct str origin = remote_app_origin(&site->app); /* a site keeps its descriptor, so the text stays */
 	sim_unlock(room);
-	serve(req, STR("site.html"));
+	serve(req, STR("site.html"), origin);
 }
 
 void sim_asset(struct request *req, void *room)
 {
 	(void)room;
-	serve(req, req->params.count > 0 ? req->params.part[0] : STR("all.js"));
+	serve(req, req->params.count > 0 ? req->params.part[0] : STR("all.js"), STR(""));
 }

@@ -41,7 +41,7 @@ static struct str placeholder_value(struct request *req, struct str name)
 	return (struct str){0};
 }
 
-static void add_filled(struct buf *out, struct request *req, struct str url)
+void sim_fill_url(struct buf *out, struct request *req, struct str url)
 {
 	while (url.len > 0) {
 		size_t open = str_find(url, '{');
@@ -65,6 +65,14 @@ static const char *lic_of(const struct site_license *l)
 	return l->state == SITE_LICENSE_EXPIRED ? "expired" : "none";
 }
 
+/* What went to the app through the browser: its answer is not seen here. */
+static void log_given(struct sim *s, struct site *site, struct str url, const char *token, const char *what)
+{
+	struct sim_log_entry e = {.at = clock_wall_ms(s->clock), .direction = "out", .method = "GET", .note = what};
+	e.verdict = "given";
+	sim_log_add(&site->log, &e, url, str_of(token));
+}
+
 /* Lock held. The page's URL without its token; false: the app has no such page. Out of memory sticks in out. */
 static bool page_url(struct sim *s, const struct site *site, struct request *req, struct str module, struct buf *out)
 {
@@ -82,7 +90,7 @@ static bool page_url(struct sim *s, const struct site *site, struct request *req
 		out->err = ERR_NOMEM;
 		return true;
 	}
-	add_filled(out, req, url);
+	sim_fill_url(out, req, url);
 	add_param(out, "xdm_e", str_of(origin));
 	add_param(out, "xdm_c", str_of(channel));
 	add_param(out, "cp", str_of(context_path));
@@ -121,6 +129,9 @@ void sim_page(struct request *req, void *room)
 		return;
 	}
 	add_param(&url, "jwt", str_of(token));
+	pthread_mutex_lock(&s->lock);
+	log_given(s, site, buf_text(&url), token, "opened in the browser, which sees the answer");
+	sim_unlock(s);
 	__cleanup_buf struct buf json = BUF_INIT(SIM_ANSWER_MAX);
 	struct jsonw w = jsonw(&json);
 	jw_obj(&w);
@@ -152,6 +163,10 @@ void sim_context_token(struct request *req, void *room)
 		reply_err(req, ERR_NOMEM);
 		return;
 	}
+	pthread_mutex_lock(&s->lock);
+	char *asked = arena_printf(&req->arena, "http://%s%.*s", sim_address(s), STR_ARG(req->path));
+	log_given(s, site, str_of(asked), token, "AP.context.getToken: a context token for the page");
+	sim_unlock(s);
 	__cleanup_buf struct buf json = BUF_INIT(SIM_ANSWER_MAX);
 	struct jsonw w = jsonw(&json);
 	jw_obj(&w);

@@ -27,12 +27,14 @@ struct slow {
 /* ---- the log ---- */
 
 /* Lock held. */
-static void log_in(struct sim *s, struct site *site, struct request *req, int status, const char *note)
+static void log_in(struct sim *s, struct site *site, struct request *req, int status, const char *verdict,
+                   const char *note)
 {
 	struct str token = {0};
 	char *url = arena_printf(&req->arena, "http://%s%.*s", sim_address(s), STR_ARG(req->target));
 	struct sim_log_entry e = {.at = clock_wall_ms(s->clock), .direction = "in", .status = status, .note = note};
 	e.method = method_text(req->method).ptr;
+	e.verdict = verdict;
 	if (token_find(&req->arena, request_header(req, "Authorization"), req->query, &token) != TOKEN_OK)
 		token = (struct str){0};
 	sim_log_add(&site->log, &e, str_of(url), token);
@@ -87,7 +89,8 @@ static void answer_now(struct request *req, struct sim *s, struct site *site, re
 	enum token_code code = verify(s, site, req);
 	int status = code == TOKEN_OK ? answer(s, site, req, &w) : 401;
 	if (!logged)
-		log_in(s, site, req, status, code == TOKEN_OK ? NULL : token_code_name(code));
+		log_in(s, site, req, status, code == TOKEN_OK ? "token_good" : "token_refused",
+		       code == TOKEN_OK ? NULL : token_code_name(code));
 	sim_unlock(s);
 	if (status == 401)
 		reply_unauthorized(req);
@@ -144,7 +147,7 @@ static void slow_answer(struct request *req, void *room)
 static void wait_slowly(struct request *req, struct sim *s, struct site *site, resource_fn *answer)
 {
 	struct slow *w = s->stopping ? NULL : arena_zalloc(&req->arena, sizeof(*w));
-	log_in(s, site, req, 0, "slow: answered after 30 s");
+	log_in(s, site, req, 0, "fault", "slow: answered after 30 s");
 	if (w) {
 		*w = (struct slow){.sim = s, .req = req, .answer = answer, .next = s->slow, .back = &s->slow};
 		req->state = w;
@@ -176,17 +179,17 @@ static void enter(struct request *req, struct sim *s, resource_fn *answer)
 		wait_slowly(req, s, site, answer);
 		return;
 	case FAULT_ERROR:
-		log_in(s, site, req, 503, "fault");
+		log_in(s, site, req, 503, "fault", "fault");
 		sim_unlock(s);
 		reply_problem(req, 503, "fault", "the simulated site is out of order", NULL, 0);
 		return;
 	case FAULT_GONE:
-		log_in(s, site, req, 404, "fault");
+		log_in(s, site, req, 404, "fault", "fault");
 		sim_unlock(s);
 		reply_problem(req, 404, "fault", "the simulated site is gone", NULL, 0);
 		return;
 	case FAULT_GARBAGE:
-		log_in(s, site, req, 200, "fault");
+		log_in(s, site, req, 200, "fault", "fault");
 		sim_unlock(s);
 		reply(req, 200, "text/html; charset=utf-8", str_of(garbage_page), NULL, 0);
 		return;
@@ -208,20 +211,21 @@ static void capability_write(const struct site_license *l, struct jsonw *w)
 
 static int latest_write(struct sim *s, const struct site *site, struct request *req, struct jsonw *w)
 {
-	(void)req;
+	(void)s, (void)req;
+	int64_t end_ms = site_told_ms(site, site->license.expires_at);
 	const struct site_license *l = &site->license;
 	char sen[32];
 	snprintf(sen, sizeof(sen), "SEN-%.8s", site->entitlement);
 	jw_obj(w);
 	jw_kbool(w, "valid", site_license_valid(l));
 	if (l->state != SITE_LICENSE_NONE) {
-		bool soon = site_license_valid(l) && l->expires_at - clock_wall_ms(s->clock) < 7 * 86400000LL;
+		bool soon = site_license_valid(l) && l->expires_at - site->clock.seen_ms < 7 * 86400000LL;
 		jw_kbool(w, "evaluation", l->state == SITE_LICENSE_EVALUATION);
 		jw_kbool(w, "nearlyExpired", soon);
 		jw_kint(w, "maximumNumberOfUsers", l->users);
-		jw_kint(w, "maintenanceExpiryDate", l->expires_at);
-		jw_kint(w, "expiryDate", l->expires_at);
-		jw_kz(w, "licenseType", "COMMERCIAL");
+		jw_kint(w, "maintenanceExpiryDate", end_ms);
+		jw_kint(w, "expiryDate", end_ms);
+		jw_kz(w, "licenseType", l->type);
 		jw_kz(w, "supportEntitlementNumber", sen);
 		jw_kz(w, "organizationName", site->name);
 		jw_kz(w, "contactEmail", "billing@example.test");
@@ -245,7 +249,7 @@ static void addon_license_write(const struct site *site, struct jsonw *w)
 	jw_key(w, "license");
 	jw_obj(w);
 	jw_kbool(w, "active", site_license_valid(l));
-	jw_kz(w, "type", "COMMERCIAL");
+	jw_kz(w, "type", l->type);
 	jw_kbool(w, "evaluation", l->state == SITE_LICENSE_EVALUATION);
 	jw_kz(w, "supportEntitlementNumber", sen);
 	jw_kz(w, "entitlementId", site->entitlement);
@@ -289,7 +293,8 @@ static int permissions_write(struct sim *s, const struct site *site, struct requ
 	if (json_read_object(req->body, &body) != OK)
 		return 400;
 	json_get_str(body, "accountId", &account);
-	bool admin = site->admin && str_eqz(account, site->account_id);
+	const struct site_account *known = site_accounts_find(&site->accounts, account);
+	bool admin = known && known->admin && !known->deleted;
 	const json_t *asked = json_object_get(body, "globalPermissions");
 	jw_obj(w);
 	jw_key(w, "globalPermissions");
@@ -307,16 +312,54 @@ static int permissions_write(struct sim *s, const struct site *site, struct requ
 	return 200;
 }
 
+/* Those the app holds that were deleted or have changed since it last looked; 204 where it is up to date. */
 static int accounts_write(struct sim *s, const struct site *site, struct request *req, struct jsonw *w)
 {
-	(void)s, (void)site, (void)req, (void)w;
-	return 204; /* nothing to do */
+	(void)s;
+	__cleanup_json json_t *body = NULL;
+	if (json_read_object(req->body, &body) != OK)
+		return 400;
+	const json_t *asked = json_object_get(body, "accounts");
+	size_t told = 0;
+	for (size_t i = 0; i < json_array_size(asked); i++) {
+		const json_t *one = json_array_get(asked, i);
+		struct str id = {0}, text = {0};
+		int64_t since = 0;
+		if (json_get_str(one, "accountId", &id) != JSON_GOT)
+			return 400;
+		const struct site_account *known = site_accounts_find(&site->accounts, id);
+		if (json_get_str(one, "updatedAt", &text) == JSON_GOT && time_parse(text, &since) != OK)
+			return 400;
+		if (!known || (!known->deleted && known->updated_at <= since))
+			continue;
+		if (told++ == 0) {
+			jw_obj(w);
+			jw_key(w, "accounts");
+			jw_arr(w);
+		}
+		jw_obj(w);
+		jw_kz(w, "accountId", known->id);
+		jw_kz(w, "status", known->deleted ? "closed" : "updated");
+		jw_end_obj(w);
+	}
+	if (told == 0)
+		return 204;
+	jw_end_arr(w);
+	jw_end_obj(w);
+	return 200;
 }
 
-static int unknown_write(struct sim *s, const struct site *site, struct request *req, struct jsonw *w)
+/* ---- what Jira has beside ---- */
+
+static int rest_write(struct sim *s, const struct site *site, struct request *req, struct jsonw *w)
 {
-	(void)s, (void)site, (void)req, (void)w;
-	return 404;
+	size_t prefix = sizeof("/sites/") - 1 + req->params.part[0].len;
+	const struct rest_ask ask = {.method = method_text(req->method).ptr,
+	                             .address = sim_address(s),
+	                             .path = {req->local_path.ptr + prefix, req->local_path.len - prefix},
+	                             .query = req->query,
+	                             .arena = &req->arena};
+	return rest_answer(site, &ask, w);
 }
 
 void sim_license_latest(struct request *req, void *room)
@@ -339,7 +382,7 @@ void sim_report_accounts(struct request *req, void *room)
 	enter(req, room, accounts_write);
 }
 
-void sim_unknown_resource(struct request *req, void *room)
+void sim_rest(struct request *req, void *room)
 {
-	enter(req, room, unknown_write);
+	enter(req, room, rest_write);
 }

@@ -18,7 +18,7 @@ struct token_subject token_subject(const struct site *s, bool pending)
 	struct token_subject t = {.licensed = site_license_valid(&s->license)};
 	memcpy(t.client_key, id->client_key, sizeof(t.client_key));
 	memcpy(t.secret, id->secret, sizeof(t.secret));
-	memcpy(t.account_id, s->account_id, sizeof(t.account_id));
+	memcpy(t.account_id, site_accounts_user(&s->accounts)->id, sizeof(t.account_id));
 	return t;
 }
 

@@ -1,185 +1,106 @@
-// site.js - the simulated site's page: lists the sites, or steers one and frames the app's pages.
-// Every text of app and log is set as text, never as HTML. It also answers what all.js asks from inside the frame.
-const $ = (id) => document.getElementById(id);
-const name = location.pathname.startsWith('/sites/') ? decodeURIComponent(location.pathname.split('/')[2]) : null;
-const api = (path = '') => `/sim/api/sites${name ? `/${encodeURIComponent(name)}` : ''}${path}`;
-const ACTIONS = ['install', 'uninstall', 'reinstall', 'rotate', 'import', 'enable', 'disable'];
-const LICENSES = ['evaluation', 'active', 'cancelled', 'expired', 'suspended', 'none'];
-const FAULTS = ['none', 'slow', 'error', 'gone', 'garbage'];
+// site.js - the simulated site's page: the list of sites, or one site with its project, its app's pages, its controls and its log.
+import { $, api, call, h, keep, say, siteName } from './dom.js';
+import { themeChanged, watchSite } from './bridge.js';
+import { showLog, startLog } from './log.js';
+import { showRoute, startNav } from './nav.js';
+import { buildPanel, fillPanel } from './panel.js';
+
+const QUIET_MS = 3000, BUSY_MS = 1000;
 let site = null;
-let openPage = null;
 
-function say(text, bad = false) {
-  $('message').textContent = text;
-  $('message').classList.toggle('bad', bad);
+// ---- light and dark: a choice that is remembered, else the system's ----
+const system = matchMedia('(prefers-color-scheme: dark)');
+function showMode() {
+  let chosen = null;
+  try { chosen = localStorage.getItem('sim-mode'); } catch { /* no storage: the system's choice */ }
+  const mode = chosen ?? (system.matches ? 'dark' : 'light');
+  document.documentElement.dataset.colorMode = mode;
+  const other = mode === 'dark' ? 'Light' : 'Dark';
+  $('mode').textContent = other;
+  $('mode').setAttribute('aria-label', `${other} colours`);
+  themeChanged();
 }
+$('mode').addEventListener('click', () => {
+  const mode = document.documentElement.dataset.colorMode === 'dark' ? 'light' : 'dark';
+  try { localStorage.setItem('sim-mode', mode); } catch { /* for this page alone then */ }
+  document.documentElement.dataset.colorMode = mode;
+  showMode();
+});
+system.addEventListener('change', showMode);
+showMode();
 
-async function call(path, method = 'GET', body = undefined) {
-  const answer = await fetch(path, {
-    method, headers: body ? { 'Content-Type': 'application/json' } : {}, body: body && JSON.stringify(body),
+// ---- links within the page that must not become its address ----
+function jump(button, target) {
+  $(button).addEventListener('click', (event) => {
+    event.preventDefault();
+    $(target).scrollIntoView();
+    $(target).focus();
   });
-  const json = await answer.json();
-  if (!answer.ok) {
-    const error = new Error(json.detail ?? json.note ?? json.title ?? `the app answered ${json.status || 'nothing'}`);
-    error.json = json;
-    throw error;
-  }
-  return json;
 }
 
-function element(tag, text, more = {}) {
-  const e = document.createElement(tag);
-  if (text !== undefined) e.textContent = text;
-  return Object.assign(e, more);
+// ---- one site ----
+async function refresh() {
+  site = await call(api());
+  document.title = `${site.name} · Simulated Jira`;
+  const user = site.accounts.find((a) => a.account_id === site.user.account_id);
+  $('avatar').textContent = [...(user?.name ?? '?')][0].toUpperCase();
+  $('avatar').title = `${user?.name ?? site.user.account_id}${site.user.admin ? ', administrator' : ''}`;
+  fillPanel(site);
+  showRoute(site);
+  await showLog();
 }
 
-/** Runs one piece of work for a button and tells how it went. */
-async function attempt(what, work) {
-  say(`${what} …`);
-  try {
-    const result = await work();
-    say(result ?? `${what}: done`);
-  } catch (error) {
-    say(`${what}: ${error.message}`, true);
-  }
-  if (name) await showSite();
+async function poll() {
+  if (!document.hidden) await refresh().catch((error) => say(`The simulated site does not answer: ${error.message}`, true));
+  setTimeout(poll, site?.clock.script ? BUSY_MS : QUIET_MS);
+}
+
+async function showSwitch() {
+  const { sites } = await call('/sim/api/sites');
+  keep($('site-switch'), sites.map((s) => s.name), (names) => [...names.map((name) => h('option', { value: name }, name)), h('option', { value: '' }, 'All sites')]);
+  $('site-switch').value = siteName;
+}
+
+function startSite() {
+  for (const id of ['site', 'apps', 'site-switch-box', 'avatar']) $(id).hidden = false;
+  watchSite(() => site);
+  buildPanel($('panel-body'), refresh);
+  startNav(() => showRoute(site));
+  startLog();
+  jump('skip', 'main');
+  jump('jump', 'panel-title');
+  $('site-switch').addEventListener('change', () => { location.href = $('site-switch').value ? `/sites/${encodeURIComponent($('site-switch').value)}` : '/'; });
+  showSwitch().catch((error) => say(error.message, true));
+  poll();
 }
 
 // ---- the list ----
 async function showSites() {
-  const { sites } = await call(api());
-  $('site-rows').replaceChildren(...sites.map((s) => {
-    const row = element('tr');
-    const link = element('a', s.name, { href: `/sites/${encodeURIComponent(s.name)}` });
-    const first = element('td');
-    first.append(link);
-    row.append(first, element('td', s.base_url), element('td', s.status), element('td', s.license.state),
-      element('td', s.client_key));
-    return row;
-  }));
+  const { sites } = await call('/sim/api/sites');
+  keep($('site-cards'), sites, () => sites.map((s) => h('li', { class: 'box card' },
+    h('a', { href: `/sites/${encodeURIComponent(s.name)}` }, s.name),
+    h('span', { class: `lozenge ${s.status}` }, s.status), h('span', { class: 'subtle' }, `licence ${s.license.state}`))));
 }
 
-// ---- one site ----
-function facts(pairs) {
-  $('facts').replaceChildren(...pairs.flatMap(([term, text]) => [element('dt', term), element('dd', text)]));
-}
-
-async function showLog() {
-  const { entries } = await call(api('/log'));
-  $('log').replaceChildren(...entries.reverse().map((e) => {
-    const box = element('details');
-    const head = element('summary', `${e.at} ${e.direction === 'out' ? 'site → app' : 'app → site'} ${e.method} ${e.url} `);
-    head.append(element('strong', e.status || 'no answer', { className: e.status >= 200 && e.status < 300 ? '' : 'bad-status' }));
-    if (e.note) head.append(` ${e.note}`);
-    box.append(head, element('pre', e.token ? JSON.stringify(e.token, null, 2) : 'no readable token'));
-    return box;
-  }));
-}
-
-async function openModule(key) {
-  const { url } = await call(api(`/page?module=${encodeURIComponent(key)}`));
-  openPage = key;
-  $('page').hidden = false;
-  $('page').src = url;
-  await showSite();
-}
-
-async function showSite() {
-  site = await call(api());
-  document.title = `${site.name} · Simulated Jira`;
-  $('title').textContent = `· ${site.name}`;
-  $('site-name').textContent = site.name;
-  facts([['Base URL', site.base_url], ['clientKey', site.client_key], ['App', `${site.app.key} at ${site.app.base_url}`],
-    ['Status', site.status],
-    ['Licence', `${site.license.state}, ${site.license.users < 0 ? 'unlimited' : site.license.users} users` +
-      `${site.license.expires_at ? `, ends ${site.license.expires_at}` : ''}` +
-      `${site.license.edition ? `, edition ${site.license.edition}` : ''}`],
-    ['User', site.user.account_id]]);
-  for (const button of $('licenses').children) button.setAttribute('aria-pressed', button.value === site.license.state);
-  $('admin').checked = site.user.admin;
-  $('fault').value = site.fault;
-  $('pages').replaceChildren(...site.app.modules.map((m) => {
-    const link = element('a', m.name, { href: `#${m.key}`, title: `${m.kind}: ${m.key}` });
-    link.setAttribute('aria-current', m.key === openPage);
-    link.addEventListener('click', (event) => {
-      event.preventDefault();
-      history.replaceState(null, '', `#${m.key}`);
-      attempt(`open ${m.name}`, () => openModule(m.key));
-    });
-    return link;
-  }));
-  await showLog();
-}
-
-function buildSite() {
-  $('actions').append(...ACTIONS.map((action) => {
-    const button = element('button', action, { type: 'button' });
-    button.addEventListener('click', () => attempt(action, async () => {
-      const { status } = await call(api(`/${action}`), 'POST');
-      return `${action}: the app answered ${status || '(it has no such callback)'}`;
-    }));
-    return button;
-  }));
-  $('licenses').append(...LICENSES.map((state) => {
-    const button = element('button', state, { type: 'button', value: state });
-    button.addEventListener('click', () => attempt(`licence ${state}`, async () => {
-      await call(api('/license'), 'PUT', { state });
-      if (openPage) await openModule(openPage);
-    }));
-    return button;
-  }));
-  $('fault').append(...FAULTS.map((kind) => element('option', kind, { value: kind })));
-  $('fault').addEventListener('change', () => attempt(`fault ${$('fault').value}`, () =>
-    call(api('/fault'), 'PUT', { kind: $('fault').value }).then(() => undefined)));
-  $('admin').addEventListener('change', () => attempt('user', () =>
-    call(api('/user'), 'PUT', { admin: $('admin').checked }).then(() => undefined)));
-  $('rename').addEventListener('submit', (event) => {
+function startList() {
+  $('nav-button').hidden = true;
+  $('list').hidden = false;
+  jump('skip', 'list');
+  $('new-site').addEventListener('submit', async (event) => {
     event.preventDefault();
-    const to = $('rename').elements.to.value;
-    call(api('/rename'), 'POST', { to }).then(
-      () => { location.href = `/sites/${encodeURIComponent(to)}`; },
-      (error) => say(`rename: ${error.message}`, true));
-  });
-  $('reload-log').addEventListener('click', showLog);
-}
-
-// ---- what the app's page asks through all.js ----
-const answers = {
-  token: async () => (await call(api('/token'))).token,
-  context: async () => ({}),
-  user: async () => ({ atlassianAccountId: site.user.account_id }),
-  location: async () => location.href,
-  resize: async ({ height }) => {
-    if (/^\d+(px)?$/.test(String(height))) $('page').style.height = `${Math.min(parseInt(height, 10), 2000)}px`;
-  },
-};
-
-window.addEventListener('message', async (event) => {
-  const { data } = event;
-  if (event.source !== $('page').contentWindow || data?.sim !== 'ask' || !Object.hasOwn(answers, data.what)) return;
-  const answer = { sim: 'answer', id: data.id };
-  try {
-    answer.value = await answers[data.what](data);
-  } catch (error) {
-    answer.error = error.message;
-  }
-  event.source.postMessage(answer, event.origin);
-});
-
-if (name) {
-  $('site').hidden = false;
-  buildSite();
-  const first = decodeURIComponent(location.hash.slice(1));
-  (first ? openModule(first) : showSite()).catch((error) => say(error.message, true));
-} else {
-  $('sites').hidden = false;
-  $('new-site').addEventListener('submit', (event) => {
-    event.preventDefault();
-    const { name: field, descriptor } = $('new-site').elements;
-    attempt(`create ${field.value}`, async () => {
-      await call(api(), 'POST', { name: field.value, descriptor: descriptor.value });
+    const { name, descriptor, install } = event.target.elements;
+    say(`Creating ${name.value} …`);
+    try {
+      await call('/sim/api/sites', 'POST', { name: name.value, descriptor: descriptor.value });
+      if (install.checked) await call(api('/install', name.value), 'POST');
+      location.href = `/sites/${encodeURIComponent(name.value)}`;
+    } catch (error) {
+      say(`${name.value}: ${error.message}`, true);
       await showSites();
-    });
+    }
   });
   showSites().catch((error) => say(error.message, true));
 }
+
+if (siteName) startSite();
+else startList();

@@ -5,6 +5,8 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "sim/remote_app.h"
 
 static const struct {
@@ -18,6 +20,10 @@ static const struct {
     {"{\"key\":\"k\",\"baseUrl\":\"https://app.example/?x\"}", false},
     {"{\"key\":\"k\",\"baseUrl\":\"https://u@app.example/\"}", false},
     {"{\"key\":\"k\",\"baseUrl\":\"https://app.example/ x\"}", false},
+    {"{\"key\":\"k\",\"baseUrl\":\"https://a;script-src\"}", false}, /* the origin is part of the page's policy */
+    {"{\"key\":\"k\",\"baseUrl\":\"https://'self'\"}", false},
+    {"{\"key\":\"k\",\"baseUrl\":\"https://a,b\"}", false},
+    {"{\"key\":\"k\",\"baseUrl\":\"https://*\"}", false},
     {"{\"key\":\"k\",\"baseUrl\":7}", false},
     {"{\"key\":\"\",\"baseUrl\":\"https://app.example\"}", false},
     {"{\"key\":\"a b\",\"baseUrl\":\"https://app.example\"}", false},
@@ -75,7 +81,8 @@ static void urls_stay_below_the_base_url(void **state)
 		assert_true(remote_app_lifecycle_url(&app, cases[i].lifecycle, &arena, &url));
 		assert_true(str_eqz(url, cases[i].url));
 	}
-	static const char *const elsewhere[] = {"//evil.example/x", "https://evil.example/", "/x#y", "/x\ny"};
+	static const char *const elsewhere[] = {"//evil.example/x",      "https://evil.example/", "/x#y", "/x\ny",
+	                                        "HTTPS://evil.example/", "/\\evil.example/"};
 	for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++) {
 		struct str url;
 		assert_true(remote_app_url(&app, str_of(elsewhere[i]), &arena, &url));
@@ -104,9 +111,52 @@ static void modules_with_a_page_are_found(void **state)
 	struct buf out = BUF_INIT(1000);
 	struct jsonw w = jsonw(&out);
 	remote_app_modules_write(&app, &w);
-	assert_string_equal(out.data, "[{\"kind\":\"generalPages\",\"key\":\"board\",\"name\":\"Board\"},"
-	                              "{\"kind\":\"configurePage\",\"key\":\"conf\",\"name\":\"Configure\"},"
-	                              "{\"kind\":\"jiraIssueContents\",\"key\":\"panel\",\"name\":\"panel\"}]");
+	assert_string_equal(
+	    out.data,
+	    "[{\"kind\":\"generalPages\",\"key\":\"board\",\"name\":\"Board\",\"location\":\"\",\"opens\":true},"
+	    "{\"kind\":\"configurePage\",\"key\":\"conf\",\"name\":\"Configure\",\"location\":\"\",\"opens\":true},"
+	    "{\"kind\":\"jiraIssueContents\",\"key\":\"panel\",\"name\":\"panel\",\"location\":\"\",\"opens\":true}]");
+	buf_release(&out);
+	remote_app_release(&app);
+}
+
+/* Everything of a wrong type, twice, too long or too many. */
+static void a_hostile_descriptor_is_cut_to_size(void **state)
+{
+	(void)state;
+	struct buf text = BUF_INIT(REMOTE_DESCRIPTOR_MAX), out = BUF_INIT(1 << 20);
+	struct remote_app app = {0};
+	const char *why = NULL;
+	buf_z(&text, "{\"key\":\"k\",\"baseUrl\":\"https://app.example:1\",\"name\":[],\"enableLicensing\":\"yes\","
+	             "\"modules\":{\"webhooks\":[7,{\"event\":1,\"url\":\"/x\"},{\"event\":\"e\",\"url\":\"/e\"}],"
+	             "\"adminPages\":{\"key\":\"away\",\"url\":\"//evil.example/\",\"location\":{}},\"generalPages\":[");
+	for (int i = 0; i < 500; i++)
+		buf_printf(&text, "%s{\"key\":\"p%d\",\"url\":\"/p\",\"name\":\"%01000d\"}", i ? "," : "", i, i);
+	buf_z(&text, "]}}");
+	assert_int_equal(remote_app_read(buf_text(&text), &app, &why), OK);
+	assert_true(str_eqz(app.name, "k"));
+	assert_false(app.licensing);
+	assert_true(str_eqz(remote_app_origin(&app), "https://app.example:1"));
+	struct jsonw w = jsonw(&out);
+	remote_app_modules_write(&app, &w);
+	json_t *list = json_loads(out.data, 0, NULL);
+	assert_int_equal(json_array_size(list), REMOTE_LISTED_MAX);
+	for (size_t i = 0; i < REMOTE_LISTED_MAX; i++) {
+		const json_t *one = json_array_get(list, i);
+		bool away = !strcmp(json_string_value(json_object_get(one, "key")), "away");
+		assert_int_equal(json_is_true(json_object_get(one, "opens")), !away);
+		assert_in_range(json_string_length(json_object_get(one, "name")), 1, REMOTE_NAME_MAX);
+	}
+	json_decref(list);
+	buf_reset(&out);
+	w = jsonw(&out);
+	remote_app_webhooks_write(&app, &w);
+	assert_string_equal(out.data, "[\"e\"]");
+	struct str url;
+	assert_true(remote_app_webhook(&app, STR("e"), &url));
+	assert_true(str_eqz(url, "/e"));
+	assert_false(remote_app_webhook(&app, STR("1"), &url));
+	buf_release(&text);
 	buf_release(&out);
 	remote_app_release(&app);
 }
@@ -117,6 +167,7 @@ int main(void)
 	    cmocka_unit_test(descriptors_are_taken_or_refused),
 	    cmocka_unit_test(urls_stay_below_the_base_url),
 	    cmocka_unit_test(modules_with_a_page_are_found),
+	    cmocka_unit_test(a_hostile_descriptor_is_cut_to_size),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
