@@ -2,6 +2,7 @@
  *
  * Only its SHA-256 is kept, and compared in constant time. Without a configured token there is no admin API. */
 #include "admin/admin.h"
+#include "base/log.h"
 #include "base/metrics.h"
 #include "base/secret.h"
 
@@ -25,6 +26,8 @@ void auth_admin(struct request *req, void *room)
 	}
 	if (!token_matches(a, request_header(req, "Authorization"))) {
 		req->code = "ADMIN_TOKEN";
+		log_event(LOG_INFO, "auth.refused", LF_Z("code", req->code), LF_Z("route", req->route->pattern),
+		          LF_Z("request_id", req->id));
 		reply_unauthorized(req);
 		return;
 	}

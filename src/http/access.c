@@ -93,8 +93,10 @@ void access_done(struct http_conn *c)
 	metric_inc(status_counter(c->server, req->route, c->status));
 	if (!c->stream) /* how long somebody listened says nothing of the server */
 		metric_observe_us(c->server->seconds, us);
-	/* What is not answered well can be found by the request id that the client was told. */
-	const enum log_level level = c->status >= 500 ? LOG_WARN : c->status >= 400 ? LOG_INFO : LOG_DEBUG;
+	/* What is not answered well can be found by the request id that the client was told. Of a 401 the door tells, which
+	 * knows more. */
+	const bool refused = c->status >= 400 && c->status != 401;
+	const enum log_level level = c->status >= 500 ? LOG_WARN : refused ? LOG_INFO : LOG_DEBUG;
 	if (!log_enabled(level))
 		return;
 	/* A request that still waits belongs to its job, which may have released what the path lies in. */
