@@ -218,6 +218,25 @@ describe('the settings of a site', () => {
     await view.close();
   });
 
+  test('more people than one answer holds', async () => {
+    const all = holders(70);
+    const answer = (request) => {
+      const after = new URL(request.url()).searchParams.get('after');
+      const from = after ? all.findIndex((h) => h.account_id === after) + 1 : 0;
+      const part = all.slice(from, from + 40);
+      const next = from + 40 < all.length ? { next: part.at(-1).account_id } : {};
+      return { json: { seats: { limit: null, used: 70, holders: part, ...next }, choices: [] } };
+    };
+    const { view, frame } = await openSettings({}, { answer });
+    assert.equal(await frame.locator('[data-account]').count(), 40);
+    await frame.getByRole('button', { name: 'Show more' }).click();
+    await frame.waitForFunction(() => document.querySelectorAll('[data-account]').length === 70);
+    assert.equal(await frame.locator('[data-more]').isVisible(), false);
+    assert.equal(await frame.getByText('This app leaves nothing to choose here.').isVisible(), true);
+    view.quiet();
+    await view.close();
+  });
+
   test('trouble is told in words', async () => {
     for (const [status, text] of [[403, 'Only administrators'], [404, 'no settings to change'], [503, 'out of order']]) {
       const { view, frame } = await openSettings({}, { answer: () => ({ status, json: { code: 'x', title: 'X' } }) });
