@@ -26,9 +26,8 @@ static const struct reason REASONS[] = {
      "An administrator can start a trial or buy a licence under Manage apps."},
     {"SEATS_EXCEEDED", "All seats are taken",
      "Everyone the licence covers already uses this part of the app, so there is no seat left for you.",
-     "An administrator can move the licence to a larger number of users under Manage apps. Seats that are not used for "
-     "a "
-     "while also become free again."},
+     "An administrator can free a seat on the app's Configure page, or move the licence to a larger number of users "
+     "under Manage apps."},
     {"EDITION_REQUIRED", "Part of a larger edition",
      "Your site is licensed for this app, but this part belongs to another edition of it.",
      "An administrator can change the edition under Manage apps."},
@@ -42,8 +41,9 @@ static const struct reason REASONS[] = {
      "Ask an administrator of your site, or try again in a minute if you are one."},
 };
 static const struct reason OTHER_REASON = {
-    "", "Not part of your licence", "The present licence of your site does not include this part of the app.",
-    "An administrator can see what is licensed, and change it, under Manage apps."};
+    "", "Not open here",
+    "The licence of your site does not include this part of the app, or an administrator of your site has closed it.",
+    "An administrator can see what is licensed under Manage apps, and what is chosen on the app's Configure page."};
 
 static const struct reason *reason_for(const char *code)
 {
