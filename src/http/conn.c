@@ -9,7 +9,8 @@
  * A request's time begins with its first byte, but the library tells only of a complete request line: for idle
  * connections the sweep asks the kernel whether bytes have come.
  *
- * A request that waits for a job may take twice its time: the job has its own deadline. */
+ * A request that waits for a job may take twice its time, as the job has its own deadline; then its client gets a 503
+ * while the job still holds the request. */
 #include "http/conn.h"
 
 #include <linux/tcp.h>
@@ -193,6 +194,19 @@ static void look_for_first_byte(struct http_conn *c, int64_t now, int64_t *deadl
 		*deadline = begun;
 }
 
+/* The worker answers instead of the job. Under the server's lock: it cannot free the connection before that is free. */
+static bool abandon(struct http_conn *c)
+{
+	enum conn_wait suspended = WAIT_SUSPENDED;
+	atomic_fetch_add(&c->refs, 1); /* the job's */
+	if (!atomic_compare_exchange_strong(&c->wait, &suspended, WAIT_ABANDONED)) {
+		atomic_fetch_sub(&c->refs, 1); /* not the last: it is in the list */
+		return false;
+	}
+	MHD_resume_connection(c->mhd);
+	return true;
+}
+
 static void sweep_one(struct http_conn *c, int64_t now)
 {
 	int64_t deadline = atomic_load_explicit(&c->deadline, memory_order_relaxed);
@@ -203,10 +217,15 @@ static void sweep_one(struct http_conn *c, int64_t now)
 	if (now * 2 < deadline)
 		return;
 	/* Not when the worker has just stored another. */
-	if (!atomic_compare_exchange_strong(&c->deadline, &deadline, NEVER))
+	const bool waits = atomic_load(&c->phase) == CONN_WAITING;
+	const int64_t then = waits ? deadline_in(c->server, c->server->o.request_timeout_ms) : NEVER;
+	if (!atomic_compare_exchange_strong(&c->deadline, &deadline, then))
 		return;
-	shutdown(c->fd, SHUT_RDWR);
 	metric_inc(c->server->cut);
+	if (waits)
+		(void)abandon(c); /* or its job wakes it this very moment */
+	else
+		shutdown(c->fd, SHUT_RDWR);
 }
 
 static void sweep(void *server)
@@ -268,13 +287,10 @@ void conns_abandon(struct http_server *s, bool hard)
 {
 	pthread_mutex_lock(&s->lock);
 	for (struct http_conn *c = s->conns; c; c = c->next) {
-		enum conn_wait suspended = WAIT_SUSPENDED;
-		atomic_fetch_add(&c->refs, 1); /* the job's */
-		if (atomic_compare_exchange_strong(&c->wait, &suspended, WAIT_ABANDONED))
-			MHD_resume_connection(c->mhd); /* its worker cannot free it before the lock is free */
-		else
-			atomic_fetch_sub(&c->refs, 1); /* not the last: it is in the list */
-		shutdown(c->fd, hard ? SHUT_RDWR : SHUT_RD);
+		/* An end that the library reads before it resumes the connection would close it without the answer. */
+		const bool answers = abandon(c) || atomic_load(&c->wait) == WAIT_ABANDONED;
+		if (hard || !answers)
+			shutdown(c->fd, hard ? SHUT_RDWR : SHUT_RD);
 	}
 	pthread_mutex_unlock(&s->lock);
 }

@@ -27,12 +27,13 @@ enum conn_phase {
 	CONN_WAITING, /* suspended: a job has it */
 };
 
-/* Who may resume a suspended connection: exactly one of the job and the stopping server. */
+/* Who may resume a suspended connection: exactly one of its job and whoever cannot wait for that. */
 enum conn_wait {
 	WAIT_NONE,
 	WAIT_SUSPENDED,
 	WAIT_WOKEN,     /* by its job */
-	WAIT_ABANDONED, /* by the stopping server: the job still holds the request and ends it when it wakes it */
+	WAIT_ABANDONED, /* by the sweep or the stopping server: the job still holds the request, and ends it when it wakes
+	                   it */
 };
 
 enum conn_stage {
@@ -140,7 +141,7 @@ void stream_detach(struct stream *s);
 
 /* reply.c: queues it with the usual headers and lets go of it; NULL is out of memory. */
 void reply_response(struct request *req, int status, struct MHD_Response *response, const char *content_type);
-/* 503 without a look at the request, which its job still holds. */
+/* 503; of the request, which its job still holds, the id alone is used. */
 void reply_abandoned(struct http_conn *c);
 
 /* library_answers.c: queues past our own definition of the library's function. */

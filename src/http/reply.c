@@ -74,7 +74,9 @@ static void add_headers(struct draft *d, struct request *req, const char *conten
 static void queue(struct http_conn *c, int status, struct draft d)
 {
 	assert(c->stage != STAGE_REPLIED);
-	if (d.response && atomic_load_explicit(&c->server->draining, memory_order_relaxed))
+	/* After an abandoned request there is no next one: its job still holds the connection's only request. */
+	if (d.response && (atomic_load_explicit(&c->server->draining, memory_order_relaxed) ||
+	                   atomic_load_explicit(&c->wait, memory_order_relaxed) == WAIT_ABANDONED))
 		add(&d, "Connection", "close");
 	const bool queued = d.response && d.ok && library_queue(c->mhd, (unsigned)status, d.response) == MHD_YES;
 	if (d.response)
@@ -207,13 +209,5 @@ void reply_err(struct request *req, enum err err)
 
 void reply_abandoned(struct http_conn *c)
 {
-	static char body[] =
-	    "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,\"code\":\"stopping\"}";
-	struct draft d = {MHD_create_response_from_buffer(sizeof body - 1, body, MHD_RESPMEM_PERSISTENT), true};
-	if (d.response) {
-		add(&d, "Content-Type", "application/problem+json");
-		add(&d, "Cache-Control", "no-cache, no-store");
-		add(&d, "Retry-After", "5");
-	}
-	queue(c, 503, d);
+	reply_unavailable(&c->req, atomic_load(&c->server->stopping) ? "stopping" : "timeout", RETRY_AFTER_S);
 }

@@ -246,16 +246,16 @@ static void start_running(struct http_conn *c)
 	run(c, a->fn, a->room);
 }
 
-/* The job has stored its result, or the server stops and could not wait for it any longer. */
+/* The job has stored its result, or its time is over, or the server stops and could not wait for it any longer. */
 static void resume(struct http_conn *c)
 {
+	atomic_store(&c->phase, CONN_BUSY);
 	if (atomic_load(&c->wait) == WAIT_ABANDONED) {
 		reply_abandoned(c);
 		return;
 	}
 	c->waiting = false;
 	atomic_store(&c->wait, WAIT_NONE);
-	atomic_store(&c->phase, CONN_BUSY);
 	run(c, c->then, c->room);
 }
 

@@ -2,8 +2,8 @@
  *
  * epoll with a thread pool; each connection stays on its worker. No handler blocks: it waits (request.h). A whole
  * request, answer included, has one deadline from its first byte on, kept by a timer that shuts the socket; the
- * library itself only knows inactivity. A request that waits may take twice that time. Stop: readiness fails, quiesce,
- * finish every request, stop, close.
+ * library itself only knows inactivity. A request that waits may take twice that time, then it is answered 503.
+ * Stop: readiness fails, quiesce, finish every request, stop, close.
  *
  * What the library refuses while it parses (request line without a space or a version, header line without a colon,
  * request line or headers over 32 KiB, a malformed length or chunk) is answered with our headers and body too

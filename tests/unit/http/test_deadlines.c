@@ -138,7 +138,14 @@ static void a_waiting_request_has_twice_the_time(void **state)
 	raw_text(fd, GET("/wait"));
 	test_server_until_waiting(t, 2);
 	test_server_step(t, 2 * REQUEST_MS + SWEEP_MS);
-	assert_true(raw_ended(fd)); /* the client is free; the job still has the request */
+	raw_read(fd, false, &a); /* the client is free; the job still has the request */
+	assert_int_equal(a.status, 503);
+	assert_non_null(strstr(a.body, "\"code\":\"timeout\""));
+	assert_string_equal(raw_header(&a, "Connection"), "close");
+	assert_string_equal(raw_header(&a, "Retry-After"), "5");
+	assert_string_equal(raw_header(&a, "X-Content-Type-Options"), "nosniff");
+	assert_non_null(strstr(a.body, raw_header(&a, "X-Request-Id")));
+	assert_true(raw_ended(fd));
 	assert_int_equal(atomic_load(&t->ended), 1);
 	request_wake(test_server_waiting(t, 1));
 	test_server_until_open(t, 0);
@@ -243,27 +250,34 @@ static void stopping_waits_for_what_runs(void **state)
 	close(busy);
 }
 
-/* A job that takes longer than the stop may: its client gets 503, and its late wake ends the request. */
+/* Jobs that take longer than the stop may: their clients get 503, and their late wakes end the requests. */
 static void stopping_does_not_wait_for_ever(void **state)
 {
 	struct test_server *t = *state;
-	int fd = raw_connect(t->address), half = raw_connect(t->address);
-	raw_text(fd, GET("/wait"));
-	test_server_until_waiting(t, 1);
+	enum { WAITING = 20 };
+	int fds[WAITING], half = raw_connect(t->address);
+	for (unsigned i = 0; i < WAITING; i++) {
+		fds[i] = raw_connect(t->address);
+		raw_text(fds[i], GET("/wait"));
+	}
+	test_server_until_waiting(t, WAITING);
 	raw_text(half, "POST /p HTTP/1.1\r\n" H "Content-Length: 5\r\n\r\nhel");
 	test_server_until_phase(t, CONN_BUSY, 1);
 	struct http_server *server = t->server;
 	t->server = NULL;
 	http_server_stop(server, 10);
-	struct raw_answer a;
-	raw_read(fd, false, &a);
-	assert_int_equal(a.status, 503);
-	assert_non_null(strstr(a.body, "\"code\":\"stopping\""));
+	for (unsigned i = 0; i < WAITING; i++) {
+		struct raw_answer a;
+		raw_read(fds[i], false, &a);
+		assert_int_equal(a.status, 503);
+		assert_non_null(strstr(a.body, "\"code\":\"stopping\""));
+		close(fds[i]);
+	}
 	assert_int_equal(atomic_load(&t->ended), 0);
-	request_wake(test_server_waiting(t, 0));
-	assert_int_equal(atomic_load(&t->ended), 1);
+	for (unsigned i = 0; i < WAITING; i++)
+		request_wake(test_server_waiting(t, i));
+	assert_int_equal(atomic_load(&t->ended), WAITING);
 	assert_int_equal(atomic_load(&t->waited), 0);
-	close(fd);
 	close(half);
 }
 
