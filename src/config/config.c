@@ -119,7 +119,7 @@ static void find_unknown(struct load *l)
 		if (near)
 			tell(l, place, "is not a setting: did you mean %s?", near);
 		else
-			tell(l, place, "is not a setting: remove it, or see `licgate --help` for the names");
+			tell(l, place, "is not a setting: remove it, or see `licgate check --settings` for the names");
 	}
 }
 
