@@ -17,7 +17,8 @@
 enum {
 	PROVE_DELAY_MS = 1000,
 	PROVE_MAX = 4096,
-	PROVE_BATCH = 8, /* a burst of installs must not become a burst at their hosts, nor compete with the next installs */
+	PROVE_BATCH =
+	    8, /* a burst of installs must not become a burst at their hosts, nor compete with the next installs */
 	PROVE_PACE_MS = 50,
 	SWEEP_EVERY_MS = 3600 * 1000,
 	SWEEP_FIRST_MS = 5000,
