@@ -66,6 +66,13 @@ struct str str_trim(struct str s)
 	return s;
 }
 
+struct str str_trim_end(struct str s, char c)
+{
+	while (s.len > 0 && s.ptr[s.len - 1] == c)
+		s.len--;
+	return s;
+}
+
 int str_cmp(struct str a, struct str b)
 {
 	size_t shorter = a.len < b.len ? a.len : b.len;

@@ -119,15 +119,12 @@ enum err host_call_with(struct host *h, const struct tenant *tenant, const struc
                         const char *authorization)
 {
 	__cleanup(buf_release) struct buf url = BUF_INIT(8192);
-	struct str base = tenant->base_url;
 	const struct http_header headers[] = {
 	    {"Authorization", authorization}, {"Accept", "application/json"}, {"Content-Type", "application/json"}};
 
 	if (call->path.len == 0 || call->path.ptr[0] != '/')
 		return ERR_INVALID;
-	while (base.len && base.ptr[base.len - 1] == '/')
-		base.len--;
-	buf_str(&url, base);
+	buf_str(&url, str_trim_end(tenant->base_url, '/'));
 	buf_str(&url, call->path);
 	if (url.err != OK)
 		return url.err == ERR_TOO_LARGE ? ERR_INVALID : url.err;

@@ -21,8 +21,6 @@ struct fetch {
 
 static void fetch_free(struct fetch *f)
 {
-	if (!f)
-		return;
 	tenant_unref(f->tenant);
 	free(f);
 }
@@ -146,11 +144,8 @@ static void on_answer(void *arg, const struct http_answer *answer)
 /* Confluence serves REST below /wiki, which its base URL has in most installs. */
 static bool needs_wiki(const struct tenant *tenant)
 {
-	struct str base = tenant->base_url;
-
-	while (base.len && base.ptr[base.len - 1] == '/')
-		base.len--;
-	return str_ieq(tenant->product_type, STR("confluence")) && !str_ends(base, STR("/wiki"));
+	return str_ieq(tenant->product_type, STR("confluence")) &&
+	       !str_ends(str_trim_end(tenant->base_url, '/'), STR("/wiki"));
 }
 
 static enum err ask(struct fetch *f)

@@ -160,10 +160,7 @@ static void ask_next(struct fetch *f)
 
 	for (; k->options.urls[f->host]; f->host++) {
 		__cleanup(buf_release) struct buf url = BUF_INIT(4096);
-		struct str base = str_of(k->options.urls[f->host]);
-		while (base.len && base.ptr[base.len - 1] == '/')
-			base.len--;
-		buf_str(&url, base);
+		buf_str(&url, str_trim_end(str_of(k->options.urls[f->host]), '/'));
 		buf_char(&url, '/');
 		buf_z(&url, f->kid);
 		const struct http_call call = {.method = "GET",

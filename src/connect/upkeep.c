@@ -190,11 +190,8 @@ static void sweep(void *arg)
 {
 	struct upkeep *u = arg;
 	pthread_mutex_lock(&u->lock);
-	u->sweeping = !u->stopping;
-	bool go = u->sweeping;
+	u->sweeping = true; /* whoever stops waits for this call, and then for the job */
 	pthread_mutex_unlock(&u->lock);
-	if (!go)
-		return;
 	u->job = (struct store_job){.run = sweep_run, .done = sweep_done};
 	enum err err = store_submit(u->c->store, &u->job);
 	if (err != OK)

@@ -9,17 +9,14 @@
 
 #include "base/secret.h"
 
-enum { SEATS_FIRST_CAP = 8, SEATS_MAX = 1 << 20 };
+enum { SEATS_FIRST_CAP = 8, SEATS_MAX_CAP = 1 << 21 };
 
 struct live *live_new(void)
 {
 	struct live *live = calloc(1, sizeof *live);
 	if (!live)
 		return NULL;
-	if (pthread_mutex_init(&live->lock, NULL) != 0) {
-		free(live);
-		return NULL;
-	}
+	pthread_mutex_init(&live->lock, NULL);
 	live->refs = 1;
 	return live;
 }
@@ -94,7 +91,7 @@ static bool seats_grow(struct seats *s)
 {
 	if (s->cap && s->count + 1 <= s->cap - s->cap / 4)
 		return true;
-	if (s->count >= SEATS_MAX)
+	if (s->cap >= SEATS_MAX_CAP)
 		return false;
 	struct seats bigger = {.count = s->count, .cap = s->cap ? s->cap * 2 : SEATS_FIRST_CAP};
 	bigger.ids = calloc(bigger.cap, sizeof *bigger.ids);

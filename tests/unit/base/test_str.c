@@ -34,6 +34,9 @@ static void compares_by_length_and_bytes(void **state)
 	assert_int_equal(str_find(nothing, '='), 0);
 	assert_text(str_trim(STR(" \t a b\t ")), "a b");
 	assert_text(str_trim(STR(" \t ")), "");
+	assert_text(str_trim_end(STR("/a//"), '/'), "/a");
+	assert_text(str_trim_end(STR("//"), '/'), "");
+	assert_text(str_trim_end(STR("a/b"), '/'), "a/b");
 }
 
 static void splits_into_every_piece(void **state)
