@@ -33,6 +33,7 @@ static const struct {
     {"{\"valid\":\"true\"}", .usable = false},
     {"{\"valid\":1}", .usable = false},
     {"{\"valid\":\"true\",\"active\":true}", .usable = false},
+    {"{\"valid\":true,\"active\":\"true\"}", .usable = false},
     {"{\"valid\":true,\"valid\":false}", .usable = false},
     {"", .usable = false},
     {"true", .usable = false},
@@ -62,6 +63,13 @@ static const struct {
     {"{\"valid\":true,\"maintenanceExpiryDate\":9223372036854775807}", .usable = true, .valid = true},
     {"{\"valid\":true,\"maintenanceExpiryDate\":true}", .usable = true, .valid = true},
     {"{\"valid\":true,\"maintenanceExpiryDate\":\"+0000\"}", .usable = true, .valid = true},
+    {"{\"valid\":true,\"maintenanceExpiryDate\":\"2026-01-15T10:00:00 0000\"}", .usable = true, .valid = true},
+    {"{\"valid\":true,\"maintenanceExpiryDate\":\"\"}", .usable = true, .valid = true},
+    {"{\"valid\":true,\"maintenanceExpiryDate\":\"on the fifteenth of January in the year two thousand twenty-six\"}",
+     .usable = true, .valid = true},
+    {"{\"valid\":true,\"maintenanceExpiryDate\":0}", .usable = true, .valid = true},
+    {"{\"valid\":true,\"maintenanceExpiryDate\":-1e300}", .usable = true, .valid = true},
+    {"{\"valid\":true,\"maintenanceExpiryDate\":1.5}", .usable = true, .valid = true},
     /* users */
     {"{\"valid\":true,\"maximumNumberOfUsers\":100}", .usable = true, .valid = true, .users_max = 100},
     {"{\"valid\":true,\"maximumNumberOfUsers\":\"100\"}", .usable = true, .valid = true, .users_max = 100},
@@ -76,6 +84,7 @@ static const struct {
     {"{\"valid\":true,\"status\":\"CANCELLED\"}", .usable = true, .valid = true, .cancelled = true},
     {"{\"valid\":true,\"status\":\"active\"}", .usable = true, .valid = true},
     {"{\"valid\":true,\"status\":7,\"cancelled\":\"no\"}", .usable = true, .valid = true},
+    {"{\"valid\":true,\"cancelled\":false}", .usable = true, .valid = true},
     {"{\"valid\":true,\"cancelled\":true}", .usable = true, .valid = true, .cancelled = true},
     {"{\"valid\":true,\"capabilitySet\":\"capabilityAdvanced\"}", .usable = true, .valid = true,
      .edition = EDITION_ADVANCED},
@@ -143,6 +152,9 @@ static void addon_without_license_is_not_licensed(void **state)
 	    {"{}", false},
 	    {"{\"message\":\"Log in first\"}", false},
 	    {"{\"key\":7}", false},
+	    {"{\"key\":\"\"}", false},
+	    {"{\"key\":\"app\",\"state\":7,\"host\":{\"contacts\":{}}}", true},
+	    {"{\"key\":\"app\",\"host\":{\"contacts\":[]}}", true},
 	};
 
 	(void)state;
@@ -196,6 +208,31 @@ static void texts_are_taken_over(void **state)
 	assert_text(f.type, "");
 	assert_text(f.organisation, "");
 	assert_text(f.contact_email, "");
+
+	/* the licence's own contact comes before the site's */
+	assert_true(license_parse_addon(STR("{\"key\":\"app\",\"host\":{\"contacts\":[{\"email\":\"b@example.com\"}]},"
+	                                    "\"license\":{\"active\":true,\"type\":\"~Demo-{1}\",\"organizationName\":\"\","
+	                                    "\"organisationName\":\"Acme\",\"contactEmail\":\"a@example.com\"}}"),
+	                                &f, &a));
+	assert_text(f.type, "~DEMO-{1}");
+	assert_text(f.organisation, "Acme");
+	assert_text(f.contact_email, "a@example.com");
+	arena_release(&a);
+}
+
+static void texts_have_a_length(void **state)
+{
+	struct license_facts f;
+	struct arena a;
+	char body[1024];
+
+	(void)state;
+	arena_init(&a, 16384);
+	for (int len = 511; len <= 513; len++) {
+		snprintf(body, sizeof body, "{\"valid\":true,\"organizationName\":\"%0*d\"}", len, 0);
+		assert_true(license_parse_latest(str_of(body), &f, &a));
+		assert_int_equal(f.organisation.len, len <= 512 ? len : 0);
+	}
 	arena_release(&a);
 }
 
@@ -206,6 +243,7 @@ int main(void)
 	    cmocka_unit_test(addon_gives_the_same_facts),
 	    cmocka_unit_test(addon_without_license_is_not_licensed),
 	    cmocka_unit_test(texts_are_taken_over),
+	    cmocka_unit_test(texts_have_a_length),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

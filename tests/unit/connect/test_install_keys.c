@@ -497,6 +497,56 @@ static void keys_are_stored_and_loaded(void **state)
 	store_close(store);
 }
 
+/* A key that cannot be used, and one under a name no token can ask for. */
+static enum err put_unusable(struct store_tx *tx, void *arg)
+{
+	(void)arg;
+	enum err err = store_install_key_put(tx, STR("kid-1"), STR(key_1024), 1);
+	return err == OK ? store_install_key_put(tx, STR("kid 2"), STR(key_2048), 1) : err;
+}
+
+static void stored_keys_that_cannot_be_used_are_fetched_anew(void **state)
+{
+	const struct store_options so = {
+	    .url = "sqlite::memory:", .clock = &clock_system, .queue_max = 100, .busy_timeout_ms = 1000};
+	struct store *store;
+	struct world *w;
+	bool at_once;
+
+	(void)state;
+	assert_int_equal(store_open(&so, &store), OK);
+	assert_int_equal(store_write(store, put_unusable, NULL), OK);
+	w = world_new(GIVES_KEY, SAYS_404, store);
+	assert_int_equal(get(w->keys, "kid-1", &at_once), KEY_FOUND);
+	assert_false(at_once);
+	assert_int_equal(get(w->keys, "kid 2", &at_once), KEY_UNKNOWN);
+	assert_int_equal(requests(w, 0), 1);
+	world_free(w);
+	store_close(store);
+}
+
+/* It is used all the same, and fetched again after the next start. */
+static void a_key_that_cannot_be_stored_is_used(void **state)
+{
+	const struct store_options so = {.url = "sqlite::memory:", .clock = &clock_system, .queue_max = 0};
+	struct store *full;
+	struct world *w;
+	bool at_once;
+
+	(void)state;
+	assert_int_equal(store_open(&so, &full), OK);
+	w = world_new(GIVES_KEY, SAYS_404, full);
+	assert_int_equal(get(w->keys, "kid-1", &at_once), KEY_FOUND);
+	assert_int_equal(get(w->keys, "kid-1", &at_once), KEY_FOUND);
+	assert_true(at_once);
+	install_keys_free(w->keys);
+	w->keys = new_keys(w, full);
+	assert_int_equal(get(w->keys, "kid-1", &at_once), KEY_FOUND);
+	assert_int_equal(requests(w, 0), 2);
+	world_free(w);
+	store_close(full);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -510,6 +560,8 @@ int main(void)
 	    cmocka_unit_test(looking_only_asks_nobody),
 	    cmocka_unit_test(waiting_ends_when_the_client_stops),
 	    cmocka_unit_test(keys_are_stored_and_loaded),
+	    cmocka_unit_test(stored_keys_that_cannot_be_used_are_fetched_anew),
+	    cmocka_unit_test(a_key_that_cannot_be_stored_is_used),
 	};
 	log_set_level(LOG_ERROR);
 	crypto_init();
