@@ -6,7 +6,7 @@
 #include "base/cleanup.h"
 #include "connect/auth_internal.h"
 #include "connect/descriptor.h"
-#include "connect/form.h"
+#include "base/form.h"
 #include "license/tenants.h"
 
 struct str auth_base_path(const struct connect *c)

@@ -16,7 +16,7 @@
 #include "base/metrics.h"
 #include "connect/kept.h"
 
-enum { KID_MAX = 128, ANSWER_MAX = 16 * 1024, KEPT_MAX = 4096, IN_FLIGHT_MAX = 256 };
+enum { KID_MAX = TOKEN_KID_MAX, ANSWER_MAX = 16 * 1024, KEPT_MAX = 4096, IN_FLIGHT_MAX = 256 };
 
 struct key_node {
 	struct key_node *next;
@@ -39,19 +39,6 @@ struct fetch {
 	bool host_trouble; /* a host gave neither a key nor 404 */
 	char kid[KID_MAX + 1];
 };
-
-static bool kid_valid(struct str kid)
-{
-	if (kid.len == 0 || kid.len > KID_MAX)
-		return false;
-	for (size_t i = 0; i < kid.len; i++) {
-		char c = kid.ptr[i];
-		bool ok = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-		if (!ok)
-			return false;
-	}
-	return true;
-}
 
 /* Token bucket: a steady rate with a burst. Called with the table locked. */
 static bool may_fetch(void *keys)
@@ -254,7 +241,7 @@ bool install_keys_get(struct install_keys *k, struct str kid, enum key_status *r
 {
 	struct kept_value *value = NULL;
 
-	if (!kid_valid(kid))
+	if (!token_kid_ok(kid))
 		return answer_now(k, KEY_UNKNOWN, ret_status);
 	enum kept_found found = kept_get(k->table, kid, NULL, NULL, &value);
 	if (found == KEPT_NOW)
@@ -289,7 +276,7 @@ static enum err load_key(void *keys, const char *kid, const char *pem)
 {
 	struct install_keys *k = keys;
 	const struct rsa_key *key = NULL;
-	enum key_status status = kid_valid(str_of(kid)) ? read_key(k, trim_lines(str_of(pem)), &key) : KEY_BAD;
+	enum key_status status = token_kid_ok(str_of(kid)) ? read_key(k, trim_lines(str_of(pem)), &key) : KEY_BAD;
 
 	if (status == KEY_FOUND)
 		kept_answer(k->table, str_of(kid), kept_value_new(KEY_FOUND, key, (struct str){0}), KEPT_FOR_EVER);

@@ -8,7 +8,7 @@
 
 #include "base/b64.h"
 #include "base/secret.h"
-#include "connect/form.h"
+#include "base/form.h"
 
 struct param {
 	struct str name, value; /* canonically encoded */

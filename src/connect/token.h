@@ -12,6 +12,7 @@
 
 enum {
 	TOKEN_MAX_BYTES = 8192,
+	TOKEN_KID_MAX = 128,
 	TOKEN_LEEWAY_S = 30,
 	TOKEN_SIGNATURE_ROOM = 1026 /* RSA of 8192 bits, and what the decoder asks for */
 };
@@ -54,6 +55,9 @@ const char *token_code_text(enum token_code c);
 
 enum token_alg { TOKEN_HS256 = 1, TOKEN_RS256 };
 
+/* [A-Za-z0-9-]{1,128}: any other kid never leaves this process. */
+bool token_kid_ok(struct str kid);
+
 /* Read, not believed: good for finding the key (kid, iss), for knowing which qsh is needed, for the operator's trace,
  * and for nothing else. Text is in the arena of token_parse. */
 struct token_unverified {
@@ -61,7 +65,7 @@ struct token_unverified {
 	struct str signing_input; /* header.payload as sent */
 	uint8_t signature[TOKEN_SIGNATURE_ROOM];
 	size_t signature_len;
-	struct str kid; /* RS256: checked against [A-Za-z0-9-]{1,128} */
+	struct str kid; /* RS256: token_kid_ok() */
 	struct str iss, qsh;
 	bool asks_context;     /* qsh is context-qsh */
 	struct claim_set *set; /* of token_parse.c and token_verify.c */

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/b64.h"
+#include "base/form.h"
 #include "connect/claims_json.h"
-#include "connect/form.h"
 #include "connect/token_internal.h"
 
 static const struct {
@@ -56,9 +56,9 @@ static bool header_member(void *arg, const struct str *path, size_t depth, const
 	return !str_eq(path[0], STR("crit")) && !str_eq(path[0], STR("b64"));
 }
 
-static bool kid_ok(struct str kid)
+bool token_kid_ok(struct str kid)
 {
-	if (kid.len == 0 || kid.len > 128)
+	if (kid.len == 0 || kid.len > TOKEN_KID_MAX)
 		return false;
 	for (size_t i = 0; i < kid.len; i++) {
 		char c = kid.ptr[i], lower = (char)(c | 0x20);
@@ -106,7 +106,7 @@ static enum token_code read_header(struct arena *a, struct str part, enum token_
 	if (!str_eq(h.alg, alg == TOKEN_HS256 ? STR("HS256") : STR("RS256")))
 		return TOKEN_WRONG_ALG;
 	if (alg == TOKEN_RS256) {
-		if (!kid_ok(h.kid))
+		if (!token_kid_ok(h.kid))
 			return TOKEN_BAD_KID;
 		t->kid = h.kid;
 	}

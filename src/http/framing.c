@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/form.h"
+
 enum { LENGTH_DIGITS_MAX = 18 }; /* fits into an int64_t whatever the digits; more are longer than any cap */
 
 static bool is_token_byte(char c)
@@ -19,17 +21,6 @@ static bool is_token(struct str s)
 		if (!is_token_byte(s.ptr[i]))
 			return false;
 	return s.len > 0;
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 static bool refuse(const char *why, const char **ret_why)

@@ -54,8 +54,8 @@ struct str request_header(const struct request *req, const char *name);
 /* How many headers of that name were sent. */
 size_t request_header_count(const struct request *req, const char *name);
 
-/* Decodes name and value ('+' and %XX) of each query parameter; calls fn until it returns false. Pieces are in the
- * request's arena. False if out of memory. Malformed %zz stays literal. */
+/* Decodes name and value ('+' and %XX) of each query parameter; calls fn until it returns false. What had
+ * to be decoded is in the arena. False if out of memory. Malformed %zz stays literal. */
 bool query_each(struct arena *arena, struct str query, bool (*fn)(void *arg, struct str name, struct str value),
                 void *arg);
 /* Value of the only parameter of that decoded name. count tells how many there were (SIZE_MAX: out of memory, which is

@@ -3,7 +3,7 @@
 
 #include "base/buf.h"
 #include "base/secret.h"
-#include "connect/form.h"
+#include "base/form.h"
 #include "connect/qsh.h"
 
 enum { PLENTY = 16 << 20 };

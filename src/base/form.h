@@ -6,6 +6,8 @@
 #include "base/arena.h"
 #include "base/str.h"
 
+/* Value of a hexadecimal digit of either case; -1 for any other byte. */
+int hex_digit(char c);
 /* Next piece of the query, both parts raw; a missing '=' gives an empty value. False at the end. */
 bool form_next(struct str *rest, struct str *ret_name, struct str *ret_value);
 /* The byte that stands at text[*at], escapes resolved; moves *at past it. */

@@ -1,4 +1,5 @@
-#include "connect/form.h"
+/* form.c - see form.h. */
+#include "base/form.h"
 
 #include <string.h>
 
@@ -16,7 +17,7 @@ bool form_next(struct str *rest, struct str *ret_name, struct str *ret_value)
 	return true;
 }
 
-static int hex_digit(char c)
+int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
