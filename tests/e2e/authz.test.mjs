@@ -171,9 +171,22 @@ describe('a real nginx in front of a small app', () => {
     assert.equal((await paid.open(through, '/app/board?lic=active')).status, 200);
     assert.equal((await paid.apiLicense(through)).status, 200);
     assert.equal((await request(front, { target: '/atlassian-connect.json' })).status, 200);
-    assert.equal((await request(front, { target: '/assets/app.js' })).status, 200);
+    assert.equal((await request(front, { target: '/assets/app.css' })).status, 200);
     for (const target of ['/authz/nginx', '/_licgate/board']) {
       assert.equal((await request(front, { target, headers: { 'x-original-method': 'GET', 'x-original-url': signed(paid, 'GET', '/p') } })).status, 404, target);
+    }
+  });
+
+  test('every sample names every route of licgate', async () => {
+    const [table] = readFileSync(path.join(project, 'src/routes.c'), 'utf8').split('admin_rows');
+    const routes = [...table.matchAll(/\{METHOD_\w+, "(\/[^"]+)"/g)].map((m) => m[1]).filter((route) => !/^\/(authz\/|healthz|readyz)/.test(route));
+    assert.ok(routes.includes('/installed') && routes.includes('/app/NAME'));
+    const samples = ['Caddyfile', 'envoy.yaml', 'nginx.conf', 'traefik.yml'].map((name) => [name, readFileSync(path.join(project, 'deploy', name), 'utf8').replaceAll('\\', '')]);
+    for (const route of routes) {
+      const { headers } = await request(front, { target: route.replace(/NAME|KEY|REST/g, 'x') });
+      assert.ok(headers['x-request-id'], `nginx.conf passes ${route} on to the app`);
+      const fixed = route.replace(/^\/app\/.*/, '/app/').replace(/(NAME|KEY|REST)$/, '').slice(1);
+      for (const [name, text] of samples) assert.ok(text.includes(fixed), `${name} has no ${route}`);
     }
   });
 
