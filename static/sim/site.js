@@ -65,7 +65,7 @@ function startSite() {
   for (const id of ['site', 'apps', 'site-switch-box', 'avatar']) $(id).hidden = false;
   watchSite(() => site);
   buildPanel($('panel-body'), refresh);
-  startNav(() => showRoute(site));
+  startNav(() => { if (site) showRoute(site); });
   startLog();
   jump('skip', 'main');
   jump('jump', 'panel-title');
