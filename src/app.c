@@ -168,6 +168,8 @@ static enum err open_doors(struct app *app)
 		log_event(LOG_WARN, "admin.token_weak", LF_INT("characters_min", ADMIN_TOKEN_WEAK_BELOW),
 		          LF_Z("do", "make LICGATE_ADMIN_TOKEN with openssl rand -hex 32"));
 	app->health.store = app->store;
+	if ((err = admin_start(&app->admin)) != OK)
+		return fail("admin", err);
 	return OK;
 }
 
@@ -234,6 +236,7 @@ static enum err listen_everywhere(struct app *app)
 	a.rooms[ROOM_ADMIN] = &app->admin;
 	a.authenticators[AUTH_ADMIN] = (struct authenticator){auth_admin, &app->admin};
 	a.https_base = false;
+	a.frames_denied = true;
 	if ((err = http_server_start(&a, &app->operator)) != OK)
 		return fail("admin listener", err);
 	return OK;
@@ -293,6 +296,7 @@ void app_stop(struct app *app)
 		http_server_quiesce(app->operator);
 	http_server_stop(app->public, patience_ms);
 	http_server_stop(app->operator, patience_ms);
+	admin_stop(&app->admin);
 	retention_stop(&app->connect);
 	http_client_stop(app->client); /* calls in flight end now, so nobody below waits for another server */
 	lookups_free(app->lookups);

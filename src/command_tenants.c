@@ -129,7 +129,7 @@ static int list(const struct desk *d, const struct tenants_args *a)
 		        a->state);
 		return 2;
 	}
-	if (!cursor_read(&arena, str_of(a->cursor), &f.after)) {
+	if (!place_read(&arena, str_of(a->cursor), &f.after)) {
 		fputs("licgate: --cursor takes what a list before said\n", stderr);
 		return 2;
 	}

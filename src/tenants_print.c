@@ -68,7 +68,7 @@ void tenants_print_table(struct buf *out, struct lookups *l, const struct tenant
 	}
 	if (page->more) {
 		buf_z(out, "\nMore: --cursor ");
-		cursor_write(out, page->at[page->count - 1]->client_key);
+		place_write(out, &page->last);
 		buf_char(out, '\n');
 	}
 }

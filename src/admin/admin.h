@@ -1,19 +1,42 @@
-/* admin.h - the operator's API: every tenant, its licence, its history. Bearer token, own listener. */
+/* admin.h - the operator's API and page: every tenant, its licence, its history. Own listener.
+ *
+ * The API takes the bearer token, or the cookie of somebody who signed in on the page with that token. */
 #pragma once
+#include "admin/history.h"
+#include "admin/live.h"
+#include "admin/session.h"
 #include "connect/connect.h"
 
 struct admin {
 	struct connect *connect;
 	uint8_t token_hash[32]; /* SHA-256 of LICGATE_ADMIN_TOKEN */
 	bool enabled;           /* false: no token configured, every admin route answers 404 */
+	struct sessions *sessions;
+	struct live_feed *feed;
+	struct history *history;
 };
+/* Sessions, live updates, daily counts: before the listener starts. */
+enum err admin_start(struct admin *admin);
+/* After the listener has stopped, before timers and store. */
+void admin_stop(struct admin *admin);
+
 void auth_admin(struct request *req, void *admin);
+void admin_session_post(struct request *req, void *admin);
+void admin_session_get(struct request *req, void *admin);
+void admin_session_delete(struct request *req, void *admin);
+/* /admin, /admin/, /admin/NAME: the page and what it loads. */
+void admin_page_redirect(struct request *req, void *admin);
+void admin_page(struct request *req, void *admin);
+
+void admin_overview(struct request *req, void *admin);
+void admin_stream(struct request *req, void *admin);
 void admin_tenants(struct request *req, void *admin);
 void admin_tenant(struct request *req, void *admin);
 void admin_tenant_events(struct request *req, void *admin);
 void admin_tenant_users(struct request *req, void *admin);
 void admin_seat_delete(struct request *req, void *admin);
 void admin_tenant_refresh(struct request *req, void *admin);
+void admin_tenant_test_call(struct request *req, void *admin);
 void admin_override_put(struct request *req, void *admin);
 void admin_override_delete(struct request *req, void *admin);
 void admin_events(struct request *req, void *admin);

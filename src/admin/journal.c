@@ -86,7 +86,7 @@ static void events_reply_csv(struct request *req, const struct admin *a, struct 
 	if (err != OK)
 		reply_err(req, err);
 	else
-		reply_csv(req, &out);
+		reply_csv(req, "events", &out);
 }
 
 static void events_reply(struct request *req, const struct admin *a, const struct list_params *p, struct str tenant)
@@ -189,7 +189,7 @@ static void feedback_reply_csv(struct request *req, const struct admin *a, struc
 	if (err != OK)
 		reply_err(req, err);
 	else
-		reply_csv(req, &out);
+		reply_csv(req, "feedback", &out);
 }
 
 /* Decimal, not negative; empty gives 0. False: answered 400. */
@@ -271,7 +271,7 @@ void admin_failures(struct request *req, void *room)
 	__cleanup_buf struct buf out = BUF_INIT(JSON_MAX);
 	if (err == OK && p.csv) {
 		failures_csv(&out, at, count);
-		reply_csv(req, &out);
+		reply_csv(req, "auth-failures", &out);
 		return;
 	}
 	struct jsonw w = jsonw(&out);

@@ -1,39 +1,77 @@
-/* list.c - one walk, a max-heap of the page's keys; sorted at the end. */
+/* list.c - one walk, a heap whose top is the page's last; sorted at the end. */
 #include "admin/list.h"
 
 #include <stdlib.h>
 
 #include "base/cleanup.h"
 
-bool tenant_filter_by(struct tenant_filter *f, struct str name)
+bool tenant_sort_parse(struct str name, enum tenant_sort *ret)
 {
-	f->by = FILTER_ANY;
+	static const char *const names[SORT_COUNT] = {
+	    [SORT_CLIENT_KEY] = "client_key",
+	    [SORT_BASE_URL] = "base_url",
+	    [SORT_STATUS] = "status",
+	    [SORT_STATE] = "state",
+	    [SORT_INSTALLED_AT] = "installed_at",
+	    [SORT_UPDATED_AT] = "updated_at",
+	    [SORT_LAST_SEEN_AT] = "last_seen_at",
+	    [SORT_EXPIRES_AT] = "expires_at",
+	};
 	if (name.len == 0)
-		return true;
-	if (license_state_parse(name, &f->state)) {
-		f->by = FILTER_STATE;
-		return true;
-	}
-	for (int s = 0; s < TENANT_STATUS_COUNT; s++)
-		if (str_eqz(name, tenant_status_name((enum tenant_status)s))) {
-			f->status = (enum tenant_status)s;
-			f->by = FILTER_STATUS;
+		name = str_of(names[SORT_CLIENT_KEY]);
+	for (unsigned i = 0; i < SORT_COUNT; i++)
+		if (str_eqz(name, names[i])) {
+			*ret = (enum tenant_sort)i;
 			return true;
 		}
 	return false;
 }
 
+bool tenant_filter_by_status(struct tenant_filter *f, struct str name)
+{
+	for (int s = 0; s < TENANT_STATUS_COUNT; s++)
+		if (str_eqz(name, tenant_status_name((enum tenant_status)s))) {
+			f->status = (enum tenant_status)s;
+			f->by_status = true;
+			return true;
+		}
+	return false;
+}
+
+bool tenant_filter_by(struct tenant_filter *f, struct str name)
+{
+	if (name.len == 0)
+		return true;
+	f->by_state = license_state_parse(name, &f->state);
+	return f->by_state || tenant_filter_by_status(f, name);
+}
+
+struct item {
+	const struct tenant *tenant; /* a reference */
+	struct tenant_place place;
+};
+
 struct walk {
 	const struct tenant_filter *filter;
 	struct lookups *lookups;
-	const struct tenant **heap; /* heap[0] has the greatest key once it is full */
-	size_t count, cap, keep;    /* keep: limit + 1, so that `more` is known; SIZE_MAX: all */
+	struct item *heap;       /* heap[0] comes last of all once it is full */
+	size_t count, cap, keep; /* keep: limit + 1, so that `more` is known; SIZE_MAX: all */
+	size_t total;
 	bool no_memory;
 };
 
-static bool greater(const struct tenant *a, const struct tenant *b)
+/* Below, at or above zero, as a comes before or after b in ascending order. */
+static int compare(const struct tenant_place *a, const struct tenant_place *b)
 {
-	return str_cmp(a->client_key, b->client_key) > 0;
+	if (a->number != b->number)
+		return a->number < b->number ? -1 : 1;
+	int order = str_cmp(a->text, b->text);
+	return order != 0 ? order : str_cmp(a->key, b->key);
+}
+
+static bool comes_after(const struct walk *w, const struct tenant_place *a, const struct tenant_place *b)
+{
+	return w->filter->descending ? compare(a, b) < 0 : compare(a, b) > 0;
 }
 
 static void sift_down(struct walk *w, size_t at)
@@ -42,11 +80,11 @@ static void sift_down(struct walk *w, size_t at)
 		size_t child = at * 2 + 1;
 		if (child >= w->count)
 			return;
-		if (child + 1 < w->count && greater(w->heap[child + 1], w->heap[child]))
+		if (child + 1 < w->count && comes_after(w, &w->heap[child + 1].place, &w->heap[child].place))
 			child++;
-		if (!greater(w->heap[child], w->heap[at]))
+		if (!comes_after(w, &w->heap[child].place, &w->heap[at].place))
 			return;
-		const struct tenant *swap = w->heap[at];
+		const struct item swap = w->heap[at];
 		w->heap[at] = w->heap[child];
 		w->heap[child] = swap;
 		at = child;
@@ -58,7 +96,7 @@ static bool grow(struct walk *w)
 	if (w->count < w->cap)
 		return true;
 	size_t cap = w->cap ? w->cap * 2 : 64;
-	const struct tenant **heap = reallocarray(w->heap, cap, sizeof(*heap));
+	struct item *heap = reallocarray(w->heap, cap, sizeof(*heap));
 	if (!heap)
 		return false;
 	w->heap = heap;
@@ -66,25 +104,64 @@ static bool grow(struct walk *w)
 	return true;
 }
 
-static bool wanted(const struct walk *w, const struct tenant *t)
+static struct tenant_place place_of(const struct tenant_filter *f, const struct tenant *t,
+                                    const struct license_decision *d)
+{
+	struct tenant_place p = {.key = t->client_key};
+	switch (f->sort) {
+	case SORT_BASE_URL:
+		p.text = t->base_url;
+		break;
+	case SORT_STATUS:
+		p.number = (int64_t)t->status;
+		break;
+	case SORT_STATE:
+		p.number = (int64_t)d->state;
+		break;
+	case SORT_INSTALLED_AT:
+		p.number = t->installed_at;
+		break;
+	case SORT_UPDATED_AT:
+		p.number = t->updated_at;
+		break;
+	case SORT_LAST_SEEN_AT:
+		p.number = tenant_last_seen(t);
+		break;
+	case SORT_EXPIRES_AT:
+		p.number = d->expires_at ? d->expires_at : f->descending ? INT64_MIN : INT64_MAX;
+		break;
+	case SORT_CLIENT_KEY:
+	case SORT_COUNT:
+		break;
+	}
+	return p;
+}
+
+/* Does it match, and does it belong on this page as far as is known by now? */
+static bool wanted(struct walk *w, const struct tenant *t, struct tenant_place *ret)
 {
 	const struct tenant_filter *f = w->filter;
-	if (f->after.len > 0 && str_cmp(t->client_key, f->after) <= 0)
-		return false;
-	/* cheap tests first: most tenants of a full page's walk end here */
-	if (w->count == w->keep && !greater(w->heap[0], t))
-		return false;
-	if (f->by == FILTER_STATUS && t->status != f->status)
+	struct license_decision d = {0};
+	if (f->by_status && t->status != f->status)
 		return false;
 	if (f->query.len > 0 && !str_ifind(t->client_key, f->query) && !str_ifind(t->base_url, f->query))
 		return false;
-	return f->by != FILTER_STATE || lookups_state(w->lookups, t).state == f->state;
+	if (f->by_state || f->sort == SORT_STATE || f->sort == SORT_EXPIRES_AT)
+		d = lookups_state(w->lookups, t);
+	if (f->by_state && d.state != f->state)
+		return false;
+	w->total++;
+	*ret = place_of(f, t, &d);
+	if (f->after.key.len > 0 && !comes_after(w, ret, &f->after))
+		return false;
+	return w->count < w->keep || comes_after(w, &w->heap[0].place, ret);
 }
 
 static bool visit(void *arg, const struct tenant *t)
 {
 	struct walk *w = arg;
-	if (!wanted(w, t))
+	struct item item = {.tenant = t};
+	if (!wanted(w, t, &item.place))
 		return true;
 	if (w->count < w->keep) {
 		if (!grow(w)) {
@@ -92,42 +169,60 @@ static bool visit(void *arg, const struct tenant *t)
 			return false;
 		}
 		tenant_ref(t);
-		w->heap[w->count++] = t;
-		if (w->count == w->keep) /* full: from now on the greatest must be on top */
+		w->heap[w->count++] = item;
+		if (w->count == w->keep) /* full: from now on the last must be on top */
 			for (size_t i = w->count / 2; i-- > 0;)
 				sift_down(w, i);
 		return true;
 	}
 	tenant_ref(t);
-	tenant_unref(w->heap[0]);
-	w->heap[0] = t;
+	tenant_unref(w->heap[0].tenant);
+	w->heap[0] = item;
 	sift_down(w, 0);
 	return true;
 }
 
-static int by_key(const void *a, const void *b)
+static int by_place(const void *a, const void *b, void *walk)
 {
-	const struct tenant *const *x = a, *const *y = b;
-	return str_cmp((*x)->client_key, (*y)->client_key);
+	const struct item *x = a, *y = b;
+	const struct walk *w = walk;
+	int order = compare(&x->place, &y->place);
+	return w->filter->descending ? -order : order;
+}
+
+/* The walk's references become the page's. */
+static enum err page_of(struct walk *w, struct tenant_page *ret)
+{
+	struct tenant_page page = {.at = reallocarray(NULL, w->count + 1, sizeof(struct tenant *)), .total = w->total};
+	if (!page.at || w->no_memory)
+		w->no_memory = true;
+	else if (w->count > 0)
+		qsort_r(w->heap, w->count, sizeof(*w->heap), by_place, w);
+	const size_t keep = w->no_memory                                      ? 0
+	                    : w->filter->limit && w->count > w->filter->limit ? w->filter->limit
+	                                                                      : w->count;
+	for (size_t i = 0; i < w->count; i++)
+		if (i < keep)
+			page.at[page.count++] = w->heap[i].tenant;
+		else
+			tenant_unref(w->heap[i].tenant);
+	page.more = keep < w->count;
+	if (keep > 0)
+		page.last = w->heap[keep - 1].place;
+	free(w->heap);
+	if (w->no_memory) {
+		tenant_page_release(&page);
+		return ERR_NOMEM;
+	}
+	*ret = page;
+	return OK;
 }
 
 enum err tenant_list(struct tenants *t, struct lookups *l, const struct tenant_filter *f, struct tenant_page *ret)
 {
 	struct walk w = {.filter = f, .lookups = l, .keep = f->limit ? f->limit + 1 : SIZE_MAX};
 	tenants_each(t, visit, &w);
-	struct tenant_page page = {.at = w.heap, .count = w.count};
-	if (w.no_memory) {
-		tenant_page_release(&page);
-		return ERR_NOMEM;
-	}
-	if (page.count > 0)
-		qsort(page.at, page.count, sizeof(*page.at), by_key);
-	if (f->limit && page.count > f->limit) {
-		tenant_unref(page.at[--page.count]);
-		page.more = true;
-	}
-	*ret = page;
-	return OK;
+	return page_of(&w, ret);
 }
 
 void tenant_page_release(struct tenant_page *p)

@@ -1,15 +1,17 @@
 /* params.h - what an admin request asks for: filters, paging, form of the answer, the tenant in the path. */
 #pragma once
+#include "admin/list.h"
 #include "base/buf.h"
 #include "http/request.h"
 
 enum { LIST_LIMIT_DEFAULT = 50, LIST_LIMIT_MAX = 500 };
 
 struct list_params {
-	struct str query, state, cursor, type, tenant; /* empty: not given */
+	struct str query, state, status, sort, cursor, type, tenant; /* empty: not given */
+	bool descending;                                             /* dir=desc */
 	size_t limit;
 	int64_t after;
-	bool csv; /* Accept: text/csv; then all rows are wanted */
+	bool csv; /* Accept: text/csv, or format=csv; then all rows are wanted */
 };
 /* False: answered 400. */
 bool list_params_read(struct request *req, struct list_params *ret);
@@ -20,3 +22,6 @@ bool limit_parse(struct str text, size_t *ret);
 void cursor_write(struct buf *out, struct str last);
 /* False: not a cursor of ours. An empty text gives an empty key: from the start. */
 bool cursor_read(struct arena *a, struct str text, struct str *ret_last);
+/* The same for a list that is sorted: the last one's value goes with its key. */
+void place_write(struct buf *out, const struct tenant_place *last);
+bool place_read(struct arena *a, struct str text, struct tenant_place *ret);

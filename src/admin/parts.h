@@ -7,5 +7,8 @@ enum { CURSOR_TEXT_MAX = 8192 };
 /* A reference to the tenant named in the path; NULL: answered 404. */
 const struct tenant *tenant_of_path(struct request *req, const struct admin *a);
 /* 200, or the error's answer. */
-void reply_csv(struct request *req, struct buf *text);
+/* name: of the file a browser makes of it, a literal. */
+void reply_csv(struct request *req, const char *name, struct buf *text);
 void reply_json_or_err(struct request *req, enum err err, struct buf *json);
+/* auth.c: the session whose cookie the request carries; false where it has none, or shows the bearer token. */
+bool session_of_request(const struct request *req, const struct admin *a, struct session *ret);

@@ -7,7 +7,7 @@
 #include "admin/params.h"
 #include "base/cleanup.h"
 
-enum { VIEW_ARENA_MAX = 4 * 1024 * 1024, CURSOR_MAX = 4096 };
+enum { VIEW_ARENA_MAX = 4 * 1024 * 1024, CURSOR_MAX = 16384 };
 
 static void decision_members(struct jsonw *w, const struct license_decision *d)
 {
@@ -49,9 +49,10 @@ void tenants_view(struct jsonw *w, struct lookups *l, const struct tenant_page *
 		jw_end_obj(w);
 	}
 	jw_end_arr(w);
+	jw_kint(w, "total", (int64_t)page->total);
 	if (page->more) {
 		__cleanup_buf struct buf cursor = BUF_INIT(CURSOR_MAX);
-		cursor_write(&cursor, page->at[page->count - 1]->client_key);
+		place_write(&cursor, &page->last);
 		jw_kstr(w, "next", buf_text(&cursor));
 	}
 	jw_end_obj(w);

@@ -6,7 +6,7 @@
 #include "admin/list.h"
 #include "base/jsonw.h"
 
-/* {"tenants":[…],"next":…} */
+/* {"tenants":[…],"total":…,"next":…} */
 void tenants_view(struct jsonw *w, struct lookups *l, const struct tenant_page *page);
 /* Header and one row a tenant. */
 void tenants_csv(struct buf *out, struct lookups *l, const struct tenant_page *page);

@@ -14,6 +14,7 @@ enum { TENANT_MAX = 128, REQUEST_ID_MAX = 64, QSH_MAX = 128 };
 struct failures {
 	pthread_mutex_t lock;
 	size_t next, count; /* next slot to write; entries held */
+	uint64_t total;
 	struct failure ring[FAILURES_KEPT];
 	void *texts[FAILURES_KEPT]; /* what ring's texts are in, or NULL */
 	struct metric *by_code[TOKEN_CODE_COUNT], *other;
@@ -136,8 +137,17 @@ void failures_add(struct failures *f, const struct failure *e)
 	f->next = (slot + 1) % FAILURES_KEPT;
 	if (f->count < FAILURES_KEPT)
 		f->count++;
+	f->total++;
 	pthread_mutex_unlock(&f->lock);
 	free(old);
+}
+
+uint64_t failures_total(struct failures *f)
+{
+	pthread_mutex_lock(&f->lock);
+	const uint64_t total = f->total;
+	pthread_mutex_unlock(&f->lock);
+	return total;
 }
 
 static enum err copy_entries(struct failures *f, struct arena *a, struct failure **ret, size_t *ret_count)

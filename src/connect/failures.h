@@ -21,5 +21,7 @@ struct failures *failures_new(void);
 void failures_free(struct failures *f);
 /* Copies; counts the code in the metrics, writes the log line (info). Never fails: without memory the details go. */
 void failures_add(struct failures *f, const struct failure *e);
+/* How many there ever were, also those no longer kept. */
+uint64_t failures_total(struct failures *f);
 /* Newest first. */
 enum err failures_list(struct failures *f, struct arena *a, struct failure **ret, size_t *ret_count);

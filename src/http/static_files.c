@@ -4,6 +4,7 @@
  * entity tag of its own, as its bytes differ. Any worker. */
 #include "http/static_files.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -84,7 +85,8 @@ void static_files_reply(struct request *req, const struct static_files *s, struc
                         const struct header *more, size_t more_count)
 {
 	const struct static_file *f = find_in(s, folder, name);
-	if (!f || more_count > MORE_HEADERS) {
+	assert(more_count <= MORE_HEADERS);
+	if (!f) {
 		reply_problem(req, 404, "not_found", NULL, NULL, 0);
 		return;
 	}

@@ -147,6 +147,24 @@ enum err store_event_latest(struct store_tx *tx, struct str tenant, size_t limit
 /* Takes this very text out of the tenant's user.added and user.removed events. */
 enum err store_events_cut(struct store_tx *tx, struct str tenant, struct str text);
 
+/* The newest seq; 0 where nothing happened yet. */
+enum err store_event_last(struct store_tx *tx, int64_t *ret_seq);
+
+/* ---- counts by day (UTC) ---- */
+struct day_count {
+	int64_t day; /* its first millisecond */
+	const char *name;
+	int64_t count;
+};
+/* What is counted of tenants at a time; later counts of the same day replace it. */
+enum err store_daily_put(struct store_tx *tx, int64_t at, const char *name, int64_t count);
+/* From the day of that time on, by day and name. */
+enum err store_daily_list(struct store_tx *tx, int64_t from, struct arena *a, struct day_count **ret,
+                          size_t *ret_count);
+/* How many events of that type, by day; days without any are left out. */
+enum err store_event_days(struct store_tx *tx, struct str type, int64_t from, struct arena *a, struct day_count **ret,
+                          size_t *ret_count);
+
 /* ---- install keys: kid -> public key, for ever ---- */
 enum err store_install_key_put(struct store_tx *tx, struct str kid, struct str pem, int64_t at);
 enum err store_install_key_each(struct store_tx *tx, enum err (*fn)(void *arg, const char *kid, const char *pem),

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "admin/list.h"
+#include "admin/params.h"
 #include "admin/view.h"
 #include "base/json.h"
 
@@ -87,7 +88,7 @@ static size_t page_through(struct tenant_filter f, size_t *ret_pages)
 	char last[64] = "";
 	struct tenant_page page = {.more = true};
 	while (page.more) {
-		f.after = str_of(last);
+		f.after.key = str_of(last);
 		assert_int_equal(tenant_list(tenants, lookups, &f, &page), OK);
 		assert_true(f.limit == 0 || page.count <= f.limit);
 		for (size_t i = 0; i < page.count; i++) {
@@ -141,6 +142,73 @@ static void filters_choose(void **state)
 	assert_false(tenant_filter_by(&f, STR("golden")));
 }
 
+/* Walks all pages of an order and notes the keys. */
+static size_t keys_in_order(struct tenant_filter f, char keys[static TENANTS][16])
+{
+	size_t seen = 0;
+	struct arena arena;
+	struct buf cursor = BUF_INIT(1000);
+	struct tenant_page page = {.more = true};
+	arena_init(&arena, 100000);
+	while (page.more) {
+		assert_int_equal(tenant_list(tenants, lookups, &f, &page), OK);
+		assert_int_equal(page.total, TENANTS);
+		for (size_t i = 0; i < page.count; i++) {
+			assert_true(seen < TENANTS);
+			snprintf(keys[seen++], sizeof(keys[0]), "%.*s", STR_ARG(page.at[i]->client_key));
+		}
+		buf_reset(&cursor);
+		place_write(&cursor, &page.last); /* as a client gives it back */
+		assert_true(place_read(&arena, buf_text(&cursor), &f.after));
+		bool more = page.more;
+		tenant_page_release(&page);
+		page.more = more;
+	}
+	buf_release(&cursor);
+	arena_release(&arena);
+	return seen;
+}
+
+static void every_order_is_complete_and_its_reverse_is_the_reverse(void **state)
+{
+	(void)state;
+	static char up[TENANTS][16], down[TENANTS][16];
+	for (unsigned sort = 0; sort < SORT_COUNT; sort++) {
+		struct tenant_filter f = {.sort = (enum tenant_sort)sort, .limit = 10};
+		assert_int_equal(keys_in_order(f, up), TENANTS);
+		f.descending = true;
+		assert_int_equal(keys_in_order(f, down), TENANTS);
+		for (size_t i = 0; i < TENANTS; i++)
+			assert_string_equal(up[i], down[TENANTS - 1 - i]);
+	}
+	const struct tenant_filter by_status = {.sort = SORT_STATUS, .limit = 7};
+	keys_in_order(by_status, up);
+	assert_string_equal(up[0], "key-0000"); /* uninstalled ones first, then by key */
+	assert_string_equal(up[1], "key-0010");
+	assert_string_equal(up[14], "key-0001");
+	enum tenant_sort sort;
+	assert_true(tenant_sort_parse(STR("last_seen_at"), &sort) && sort == SORT_LAST_SEEN_AT);
+	assert_true(tenant_sort_parse(STR(""), &sort) && sort == SORT_CLIENT_KEY);
+	assert_false(tenant_sort_parse(STR("colour"), &sort));
+}
+
+static void a_bent_cursor_is_refused(void **state)
+{
+	(void)state;
+	static const char *const bent[] = {"1", "1,", "x,1,ab", "1,x,ab", "1,2,ab", "1,-1,ab", "1,99,ab", "1,1"};
+	struct arena arena;
+	struct tenant_place place;
+	arena_init(&arena, 1000);
+	for (size_t i = 0; i < sizeof(bent) / sizeof(bent[0]); i++) {
+		struct buf cursor = BUF_INIT(100);
+		cursor_write(&cursor, str_of(bent[i]));
+		assert_false(place_read(&arena, buf_text(&cursor), &place));
+		buf_release(&cursor);
+	}
+	assert_true(place_read(&arena, STR(""), &place) && place.key.len == 0);
+	arena_release(&arena);
+}
+
 static void a_view_has_every_member_and_no_secret(void **state)
 {
 	(void)state;
@@ -171,6 +239,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(pages_have_no_gap_and_no_repeat),
 	    cmocka_unit_test(filters_choose),
+	    cmocka_unit_test(every_order_is_complete_and_its_reverse_is_the_reverse),
+	    cmocka_unit_test(a_bent_cursor_is_refused),
 	    cmocka_unit_test(a_view_has_every_member_and_no_secret),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,0 +1,56 @@
+// charts.js - charts with what a screen reader and a keyboard need beside them: a sentence, and the numbers as a table.
+//
+// Chart.js is a plain script (Debian's libjs-chart.js, copied by the build). Where it is missing the tables are open.
+import { fill, h, table } from './dom.js';
+import { number } from './text.js';
+
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+export const stateColours = { active: 'good', evaluation: 'info', cancelled_pending: 'violet', grace: 'warn', expired: 'bad', none: 'mute', unknown: 'faint', uninstalled: 'line' };
+
+/**
+ * kind: 'area', 'bar' or 'rows' (bars that lie). labels: texts; sets: [{ name, colour, values, stack }].
+ * summary: the chart in a sentence. Returns { element, update(data), end() }.
+ */
+export function chart(kind) {
+	const canvas = h('canvas', { role: 'img' });
+	const box = h('div', { class: 'chart' }, canvas);
+	const numbers = h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Numbers of the chart' });
+	const details = h('details', {}, h('summary', {}, 'As a table'), numbers);
+	const dark = matchMedia('(prefers-color-scheme: dark)');
+	let drawn = null, last = null;
+
+	function options() {
+		const rows = kind === 'rows', stacked = kind !== 'rows';
+		const axis = { grid: { color: colour('line'), drawBorder: false }, ticks: { color: colour('soft'), maxRotation: 0, autoSkipPadding: 16, precision: 0 }, beginAtZero: true };
+		const names = { ...axis, grid: { display: false } };
+		return {
+			responsive: true, maintainAspectRatio: false, animation: false, indexAxis: rows ? 'y' : 'x', interaction: { mode: 'index', intersect: false, axis: rows ? 'y' : 'x' },
+			scales: rows ? { x: axis, y: names } : { x: { ...names, stacked }, y: { ...axis, stacked } },
+			plugins: { legend: { display: last.sets.length > 1, position: 'bottom', labels: { color: colour('text'), boxWidth: 10, boxHeight: 10, padding: 12 } } },
+		};
+	}
+
+	function draw() {
+		const data = { labels: last.labels, datasets: last.sets.map((s) => ({ label: s.name, data: s.values, stack: s.stack, backgroundColor: colour(s.colour),
+			borderColor: colour(s.colour), borderWidth: 1, fill: kind === 'area', pointRadius: last.labels.length > 1 ? 0 : 3, maxBarThickness: 28 })) };
+		drawn?.destroy();
+		Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+		drawn = new Chart(canvas, { type: kind === 'area' ? 'line' : 'bar', data, options: options() });
+	}
+
+	function update(data) {
+		last = data;
+		canvas.setAttribute('aria-label', data.summary);
+		fill(numbers, table({ caption: data.summary, stack: false, rows: data.labels.map((label, i) => ({ label, i })),
+			columns: [{ label: data.labelled, cell: (r) => r.label }, ...data.sets.map((s) => ({ label: s.name, number: true, cell: (r) => number(s.values[r.i] ?? 0) }))] }));
+		if (globalThis.Chart) draw();
+		else {
+			box.hidden = true;
+			details.open = true;
+		}
+	}
+
+	const again = () => { if (last && drawn) draw(); };
+	dark.addEventListener('change', again);
+	return { element: h('figure', {}, box, details), update, end: () => { dark.removeEventListener('change', again); drawn?.destroy(); } };
+}

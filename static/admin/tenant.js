@@ -1,0 +1,159 @@
+// tenant.js - one tenant: its licence and why, what happened to it, its other names, its accounts, and what an operator
+// can do. Parts are filled anew when something happened; the form an operator is filling in is left alone.
+import { api } from './api.js';
+import { card, csvLink, debounce, empty, fill, h, list, message, table } from './dom.js';
+import { listen } from './live.js';
+import { override } from './override.js';
+import { ago, badge, day, duration, number, site } from './text.js';
+import { timeline } from './timeline.js';
+import { download } from './csv.js';
+
+const PAGE = 500, PAGES_MAX = 10;
+
+/** All pages of a list, up to a bound. */
+async function all(path, name, next) {
+	const rows = [];
+	let cursor = '';
+	for (let i = 0; i < PAGES_MAX; i++) {
+		const answer = await api(`${path}?limit=${PAGE}${cursor}`);
+		rows.push(...answer[name]);
+		cursor = next(answer);
+		if (!cursor || answer[name].length < PAGE) break;
+	}
+	return rows;
+}
+
+const seats = (s) => (s.limit > 0 ? `${number(s.used)} of ${number(s.limit)}` : s.limit < 0 ? `${number(s.used)}, no limit` : number(s.used));
+
+function licenseCard(l) {
+	return list([
+		['State', badge(l.state)],
+		['Because', l.reason && h('code', {}, l.reason)],
+		['Source', l.source],
+		['Known for', l.fetched_at && [duration(l.age), l.stale && h('strong', {}, ' (stale: the site did not answer since)')]],
+		['In this state', l.since && ['since ', day(l.since)]],
+		['Ends', l.expires_at && [day(l.expires_at), ' (', ago(l.expires_at), ')']],
+		['Type', l.type],
+		['Edition', l.edition],
+		['Seats', seats(l.seats)],
+		['Organisation', l.organisation],
+		['Entitlement', l.entitlement_number ?? l.entitlement_id],
+		['SEN', l.sen],
+		['Last trouble', l.failure && [h('code', {}, l.failure), ' ', ago(l.failed_at)]],
+		['Secret proved', l.secret_proved_at ? ago(l.secret_proved_at) : 'not yet'],
+		['Override', l.override && [badge(l.override.state), ' until ', day(l.override.until), ` by ${l.override.by}: ${l.override.reason}`]],
+	]);
+}
+
+const siteCard = (t) => list([
+	['Status', badge(t.status)],
+	['Address', t.base_url],
+	['Shown as', t.display_url && t.display_url !== t.base_url ? t.display_url : null],
+	['Product', t.product_type],
+	['Client key', h('span', { class: 'key' }, t.client_key)],
+	['First installed', day(t.first_installed_at)],
+	['Installed', day(t.installed_at)],
+	['Changed', ago(t.updated_at)],
+	['Last seen', ago(t.last_seen_at) ?? 'never'],
+	['Uninstalled', day(t.uninstalled_at)],
+	['Imported from', t.imported_from],
+	['Description', t.description],
+]);
+
+const aliasColumns = [
+	{ label: 'Kind', name: 'kind', cell: (a) => a.kind.replaceAll('_', ' ') },
+	{ label: 'Value', name: 'value', cell: (a) => a.value },
+	{ label: 'Last seen', name: 'last_seen', cell: (a) => day(a.last_seen) },
+];
+
+export function tenant(main, { key }) {
+	const path = `tenants/${encodeURIComponent(key)}`;
+	const title = h('h1', { tabindex: '-1' }, key);
+	const badges = h('span', {});
+	const said = h('div', { role: 'status' });
+	const license = h('div'), facts = h('div'), aliases = h('div', { class: 'scroll' }), users = h('div', { class: 'scroll' }), happened = h('div');
+	const form = override(path, (text) => fill(said, message('good', text)));
+	let known = [];
+
+	const act = (label, work) => {
+		const button = h('button', { type: 'button', onclick: async () => {
+			button.disabled = true;
+			fill(said, message('info', `${label} …`));
+			try { fill(said, await work()); } catch (problem) { fill(said, message('bad', `${label}: ${problem.message}.`)); }
+			button.disabled = false;
+		} }, label);
+		return button;
+	};
+	const refresh = act('Look up now', async () => {
+		show(await api(`${path}/refresh`, { method: 'POST' }));
+		return message('good', 'The site told its licence.');
+	});
+	const test = act('Test call', async () => {
+		const { ok, status, duration_ms: ms, meaning } = await api(`${path}/test-call`, { method: 'POST' });
+		return message(ok ? 'good' : 'bad', `${status ? `Answer ${status} after ${number(ms)} ms: ` : ''}${meaning}.`);
+	});
+
+	function show({ tenant: t, license: l, aliases: names }) {
+		title.textContent = site(t.base_url);
+		document.title = `${site(t.base_url)} · licgate`;
+		fill(badges, badge(l.state), ' ', badge(t.status));
+		fill(license, licenseCard(l));
+		fill(facts, siteCard(t));
+		known = names;
+		fill(aliases, names.length > 0 ? table({ caption: 'Every id this tenant was known by', columns: aliasColumns, rows: names }) : empty('None.'));
+		form.current(l.override);
+		refresh.disabled = test.disabled = t.status === 'uninstalled';
+	}
+
+	const free = (account) => h('button', { type: 'button', class: 'quiet', 'aria-label': `Free the seat of ${account}`, onclick: async (event) => {
+		event.target.disabled = true;
+		try {
+			await api(`${path}/users/${encodeURIComponent(account)}/seat`, { method: 'DELETE' });
+			fill(said, message('good', `The seat of ${account} is free.`));
+			again();
+		} catch (problem) { fill(said, message('bad', `The seat cannot be freed: ${problem.message}.`)); }
+	} }, 'Free');
+	const userColumns = [
+		{ label: 'Account', cell: (u) => u.account_id },
+		{ label: 'First seen', cell: (u) => day(u.first_seen) },
+		{ label: 'Last seen', cell: (u) => ago(u.last_seen) ?? '–' },
+		{ label: 'Seat', cell: (u) => (u.seat_at ? [day(u.seat_at), ' ', free(u.account_id)] : '–') },
+	];
+
+	let over = false;
+	async function load() {
+		try {
+			show(await api(path));
+			const [events, accounts] = await Promise.all([
+				all(`${path}/events`, 'events', (a) => `&after=${a.next}`),
+				all(`${path}/users`, 'users', (a) => a.next && `&cursor=${encodeURIComponent(a.next)}`)]);
+			fill(happened, timeline(events.reverse()));
+			fill(users, accounts.length > 0 ? table({ caption: 'Accounts and seats', columns: userColumns, rows: accounts }) : empty('No account was seen yet.'));
+		} catch (problem) {
+			if (over) return;
+			if (problem.status === 404) gone();
+			else fill(said, message('bad', `The tenant cannot be shown: ${problem.message}.`));
+		}
+	}
+
+	/* An erased tenant's history stays. */
+	async function gone() {
+		const { events } = await api(`${path}/events?limit=${PAGE}`);
+		fill(main, h('div', { class: 'head' }, title),
+			message('bad', events.length > 0 ? 'This tenant was erased. Its history stays.' : 'No tenant has this client key.'),
+			events.length > 0 && card('History', {}, timeline(events.reverse())));
+	}
+
+	fill(main, h('p', { class: 'small' }, h('a', { href: '#/tenants' }, '← Tenants')),
+		h('div', { class: 'head' }, title, badges, refresh, test), said,
+		h('div', { class: 'grid' },
+			card('Licence', {}, license), card('Site', {}, facts),
+			card('History', { extra: csvLink(`${path}/events`) }, happened), form.element,
+			card('Accounts and seats', { extra: csvLink(`${path}/users`), flush: true }, users),
+			card('Known as', { flush: true, extra: h('button', { type: 'button', class: 'quiet', onclick: () => download('aliases', aliasColumns, known) }, 'CSV') }, aliases)));
+
+	const again = debounce(300, load);
+	const stop = listen(({ type, event }) => { if (type === 'reload' || event?.data.tenant === key) again(); });
+	load();
+	return () => { over = true; stop(); again.cancel(); };
+}
