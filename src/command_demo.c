@@ -140,7 +140,7 @@ static void tell(const struct demo *d)
 	       "  Open this      http://%s/sites/acme\n"
 	       "                 a simulated Jira site: the app's pages, licence states to set, every call with its token\n"
 	       "  App            %s/atlassian-connect.json\n"
-	       "  Admin API      http://%s/admin/api/v1/tenants\n"
+	       "  Admin page     http://%s/admin/\n"
 	       "  Admin token    %s\n"
 	       "  Metrics        http://%s/metrics\n\n",
 	       sim, d->config->base_url, admin, d->admin_token, admin);

@@ -4,6 +4,8 @@
 import { fill, h, table } from './dom.js';
 import { number } from './text.js';
 
+const LABEL_MAX = 20; // of a lying bar; the tip and the table have the whole
+
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 export const stateColours = { active: 'good', evaluation: 'info', cancelled_pending: 'violet', grace: 'warn', expired: 'bad', none: 'mute', unknown: 'faint', uninstalled: 'line' };
 
@@ -22,7 +24,8 @@ export function chart(kind) {
 	function options() {
 		const rows = kind === 'rows', stacked = kind !== 'rows';
 		const axis = { grid: { color: colour('line'), drawBorder: false }, ticks: { color: colour('soft'), maxRotation: 0, autoSkipPadding: 16, precision: 0 }, beginAtZero: true };
-		const names = { ...axis, grid: { display: false } };
+		const names = { ...axis, grid: { display: false }, ticks: { ...axis.ticks } };
+		if (rows) names.ticks.callback = (_, i) => (last.labels[i].length > LABEL_MAX ? `${last.labels[i].slice(0, LABEL_MAX - 1)}…` : last.labels[i]);
 		return {
 			responsive: true, maintainAspectRatio: false, animation: false, indexAxis: rows ? 'y' : 'x', interaction: { mode: 'index', intersect: false, axis: rows ? 'y' : 'x' },
 			scales: rows ? { x: axis, y: names } : { x: { ...names, stacked }, y: { ...axis, stacked } },

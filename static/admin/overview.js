@@ -48,7 +48,7 @@ const failuresChart = ({ failures: f }) => {
 
 export function overview(main, { query, remember }) {
 	let range = query.get('days') ?? '30';
-	const tiles = h('div', { class: 'tiles' }), said = h('div'), ending = h('div', { class: 'scroll' });
+	const tiles = h('div', { class: 'tiles' }), said = h('div'), ending = h('div', { class: 'scroll tall', tabindex: '0', role: 'region', 'aria-label': 'Evaluations by their end' });
 	const news = h('ol', { class: 'timeline', tabindex: '0', 'aria-label': 'What happens, newest first' });
 	const quiet = empty('Nothing happened since this page was opened.');
 	const charts = { states: chart('area'), installs: chart('bar'), lookups: chart('rows'), failures: chart('rows') };

@@ -20,11 +20,11 @@ function diff(got, signed) {
 }
 
 function comparison(f) {
-	if (!f.computed_canonical) return null;
-	const got = parts(f.computed_canonical);
+	const got = f.computed_canonical ? parts(f.computed_canonical) : null;
 	if (f.received_qsh === 'context-qsh') {
-		return [message('info', 'The token is a context token: it is for API calls of the page, not for opening this address.'), diff(got)];
+		return [message('info', 'The token is a context token: it is for API calls of a page, not for opening an address.'), got && diff(got)];
 	}
+	if (!got) return null;
 	const found = f.received_qsh && f.received_qsh !== f.computed_qsh ? explain(f.computed_canonical, f.received_qsh) : null;
 	const verdict = !f.received_qsh ? null
 		: f.received_qsh === f.computed_qsh ? message('good', 'The request is the one that was signed.')
@@ -74,7 +74,7 @@ export function refusals(main) {
 
 	fill(main, h('div', { class: 'head' }, h('h1', {}, 'Refusals'), csvLink('auth-failures')),
 		h('p', { class: 'soft' }, 'The last 1,000 requests whose token was refused. The caller only ever saw “unauthorized”.'),
-		h('div', { class: 'filters' }, h('label', {}, h('span', {}, 'Code'), code)), inbox, h('div', {}, more));
+		h('div', {}, h('label', { class: 'choice' }, h('span', {}, 'Code'), code)), inbox, h('div', {}, more));
 	const again = debounce(500, () => load());
 	const stop = listen(({ type }) => { if (type !== 'journal') again(); });
 	load();

@@ -12,7 +12,7 @@ export const number = (n) => number_.format(n);
 export function relative(time) {
 	const seconds = Math.round((new Date(time) - Date.now()) / 1000);
 	const [unit, size] = units.find(([, s]) => Math.abs(seconds) >= s) ?? ['second', 1];
-	return relative_.format(Math.trunc(seconds / size), unit);
+	return relative_.format(Math.round(seconds / size), unit);
 }
 
 /** "3 hours ago", kept up to date; the exact time is its title. */
