@@ -114,7 +114,7 @@ export function tenant(main, { key }) {
 		} catch (problem) { fill(said, message('bad', `The seat cannot be freed: ${problem.message}.`)); }
 	} }, 'Free');
 	const userColumns = [
-		{ label: 'Account', cell: (u) => u.account_id },
+		{ label: 'Account', cell: (u) => [u.account_id, u.active === false && h('span', { class: 'soft small' }, ' deactivated')] },
 		{ label: 'First seen', cell: (u) => day(u.first_seen) },
 		{ label: 'Last seen', cell: (u) => ago(u.last_seen) ?? '–' },
 		{ label: 'Seat', cell: (u) => (u.seat_at ? [day(u.seat_at), ' ', free(u.account_id)] : '–') },
