@@ -481,6 +481,60 @@ static enum err sealed_values_are_listed_by_key_and_replaced(struct store_tx *tx
 	return OK;
 }
 
+/* ---- counts by day ---- */
+
+enum { DAY = 86400000 };
+
+static enum err a_day_keeps_its_last_count(struct store_tx *tx, struct arena *a)
+{
+	struct day_count *days;
+	size_t count;
+	assert_int_equal(store_daily_put(tx, 10LL * DAY + 5, "active", 3), OK);
+	assert_int_equal(store_daily_put(tx, 11LL * DAY - 1, "active", 4), OK);
+	assert_int_equal(store_daily_put(tx, 10LL * DAY, "expired", 1), OK);
+	assert_int_equal(store_daily_put(tx, 11LL * DAY, "active", 5), OK);
+	assert_int_equal(store_daily_list(tx, 10LL * DAY + 7, a, &days, &count), OK);
+	assert_int_equal(count, 3);
+	assert_string_equal(days[0].name, "active");
+	assert_int_equal(days[0].day, 10LL * DAY);
+	assert_int_equal(days[0].count, 4);
+	assert_string_equal(days[1].name, "expired");
+	assert_int_equal(days[2].count, 5);
+	assert_int_equal(store_daily_list(tx, 11LL * DAY, a, &days, &count), OK);
+	assert_int_equal(count, 1);
+	return OK;
+}
+
+static enum err events_are_counted_by_day(struct store_tx *tx, struct arena *a)
+{
+	static const struct {
+		const char *id, *type;
+		int64_t at;
+	} rows[] = {{"a", "tenant.installed", 10LL * DAY},
+	            {"b", "tenant.installed", 11LL * DAY - 1},
+	            {"c", "tenant.uninstalled", 10LL * DAY},
+	            {"d", "tenant.installed", 12LL * DAY},
+	            {"e", "tenant.installed", 9LL * DAY}};
+	struct day_count *days;
+	size_t count;
+	int64_t last = -1;
+	assert_int_equal(store_event_last(tx, &last), OK);
+	assert_int_equal(last, 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct event_row e = {.id = rows[i].id, .type = rows[i].type, .at = rows[i].at, .json = "{}"};
+		assert_int_equal(store_event_add(tx, &e), OK);
+	}
+	assert_int_equal(store_event_days(tx, STR("tenant.installed"), 10LL * DAY, a, &days, &count), OK);
+	assert_int_equal(count, 2);
+	assert_int_equal(days[0].day, 10LL * DAY);
+	assert_int_equal(days[0].count, 2);
+	assert_int_equal(days[1].day, 12LL * DAY);
+	assert_int_equal(days[1].count, 1);
+	assert_int_equal(store_event_last(tx, &last), OK);
+	assert_int_equal(last, 5);
+	return OK;
+}
+
 /* ---- the table ---- */
 
 static const struct promise promises[] = {
@@ -488,6 +542,8 @@ static const struct promise promises[] = {
     P(an_override_is_put_replaced_and_deleted),
     P(the_same_event_is_added_once),
     P(events_are_filtered_and_paged),
+    P(a_day_keeps_its_last_count),
+    P(events_are_counted_by_day),
     P(an_install_key_is_kept),
     P(a_webhook_is_seen_once_until_forgotten),
     P(users_hold_seats),
