@@ -485,8 +485,9 @@ static enum err sealed_values_are_listed_by_key_and_replaced(struct store_tx *tx
 
 enum { DAY = 86400000 };
 
-static enum err a_day_keeps_its_last_count(struct store_tx *tx, struct arena *a)
+static enum err a_day_keeps_its_last_count(struct store_tx *tx, void *arena)
 {
+	struct arena *a = arena;
 	struct day_count *days;
 	size_t count;
 	assert_int_equal(store_daily_put(tx, 10LL * DAY + 5, "active", 3), OK);
@@ -505,8 +506,9 @@ static enum err a_day_keeps_its_last_count(struct store_tx *tx, struct arena *a)
 	return OK;
 }
 
-static enum err events_are_counted_by_day(struct store_tx *tx, struct arena *a)
+static enum err events_are_counted_by_day(struct store_tx *tx, void *arena)
 {
+	struct arena *a = arena;
 	static const struct {
 		const char *id, *type;
 		int64_t at;
