@@ -153,7 +153,9 @@ static bool flight_land(struct flight *f, const struct license_facts *facts, con
 	pthread_mutex_lock(&l->lock);
 	pthread_mutex_lock(&live->lock);
 	live->flight = NULL;
-	if (!live->removed && f->tenant->status != TENANT_UNINSTALLED) {
+	/* The flight's snapshot is not told of an uninstall that followed another install: its secret tells. */
+	const bool same_secret = live->secret_serial == f->secret_serial;
+	if (!live->removed && same_secret && f->tenant->status != TENANT_UNINSTALLED) {
 		news = facts != NULL;
 		if (facts)
 			follow_facts(l, live, facts, wall, mono);

@@ -112,6 +112,42 @@ static void test_each_allocation_and_all_after_it_fail(void **state)
 	every_allocation(true);
 }
 
+/* Memory ends while there is news, and is not back before the look-ups end. Whether the news was stored. */
+static bool end_without_memory(long nth)
+{
+	void *state;
+	(void)fixture_setup(&state);
+	struct fixture *f = state;
+	f->at_once = true; /* the host has nothing to say */
+	(void)decide(f, "acme", "");
+	stored(f);
+	alloc_faults_arm(nth, true);
+	assert_string_equal(decide(f, "acme", "lic=active"), "active lic lic_active");
+	lookups_free(f->lookups);
+	tenants_free(f->tenants);
+	(void)alloc_faults_disarm();
+	assert_int_equal(tenants_new(&f->tenants), OK);
+	f->options.tenants = f->tenants;
+	assert_int_equal(lookups_new(&f->options, &f->lookups), OK);
+	restart(f, 0);
+	const char *told = journal(f, "license.changed");
+	const bool was_stored = told[0] != '\0';
+	if (was_stored)
+		assert_string_equal(told, "unknown>active lic_active lic");
+	(void)fixture_teardown(&state);
+	return was_stored;
+}
+
+/* What could not be stored until the end is lost, and nothing else: the next page load brings it again. */
+static void test_memory_ends_before_the_news_is_stored(void **state)
+{
+	(void)state;
+	int lost = 0;
+	for (long nth = 0; !end_without_memory(nth); nth++)
+		lost++;
+	assert_in_range(lost, 1, 10);
+}
+
 /* Tenants are put whole or not at all. */
 static void test_put_fails_cleanly(void **state)
 {
@@ -159,6 +195,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_each_allocation_fails_once),
 	    cmocka_unit_test(test_each_allocation_and_all_after_it_fail),
+	    cmocka_unit_test(test_memory_ends_before_the_news_is_stored),
 	    cmocka_unit_test_setup_teardown(test_put_fails_cleanly, fixture_setup, fixture_teardown),
 	    cmocka_unit_test(test_features_parse_fails_cleanly),
 	};
