@@ -7,7 +7,7 @@ import { Browser, LOOKS } from './lib/browser.mjs';
 import { asJira, bridged, openInJira } from './lib/jira.mjs';
 
 const PAGE_MAX_BYTES = 50 * 1024;
-const SOME_LOOKS = LOOKS.filter(({ name }) => name === 'light' || name === 'narrow-dark');
+const [LIGHT, DARK, NARROW_LIGHT, NARROW_DARK] = LOOKS;
 const inDays = (days) => new Date(Date.now() + days * 86400000).toISOString();
 const LICENSES = {
   active: active({ maintenanceExpiryDate: inDays(200) }),
@@ -57,12 +57,12 @@ describe('the licence page', () => {
   const table = [
     // site, lozenge, headline, board, export, button
     ['active', 'Active', /^Licensed until \d+ \w+ \d{4}$/, 'Open', 'Open', 'Manage the licence', LOOKS],
-    ['evaluation', 'Evaluation', /^14 days left/, 'Open', 'Open', 'Buy a licence', SOME_LOOKS],
-    ['grace', 'Grace period', /^The licence has ended on/, 'Open', 'Open', 'Renew the licence', SOME_LOOKS],
-    ['cancelled', 'Cancelled', /^Cancelled, and paid until/, 'Open', 'Open', 'Renew the licence', SOME_LOOKS],
-    ['expired', 'Ended', /^The licence ended on/, 'Read only', 'Closed', 'Renew the licence', LOOKS],
-    ['none', 'No licence', /^Your site has no licence/, 'Closed', 'Closed', 'Buy a licence', SOME_LOOKS],
-    ['unknown', 'Not known yet', /^The licence is not known yet/, 'Closed', 'Closed', 'Manage the licence', SOME_LOOKS],
+    ['evaluation', 'Evaluation', /^14 days left/, 'Open', 'Open', 'Buy a licence', [LIGHT]],
+    ['grace', 'Grace period', /^The licence has ended on/, 'Open', 'Open', 'Renew the licence', [NARROW_DARK]],
+    ['cancelled', 'Cancelled', /^Cancelled, and paid until/, 'Open', 'Open', 'Renew the licence', [DARK]],
+    ['expired', 'Ended', /^The licence ended on/, 'Read only', 'Closed', 'Renew the licence', [LIGHT, NARROW_DARK]],
+    ['none', 'No licence', /^Your site has no licence/, 'Closed', 'Closed', 'Buy a licence', [NARROW_LIGHT]],
+    ['unknown', 'Not known yet', /^The licence is not known yet/, 'Closed', 'Closed', 'Manage the licence', [DARK]],
   ];
   for (const [name, state, head, board, exported, button, looks] of table) {
     for (const l of looks) {
@@ -78,25 +78,25 @@ describe('the licence page', () => {
 });
 
 describe('features', () => {
-  for (const l of SOME_LOOKS) {
+  for (const l of LOOKS) {
     test(`a board that may be written, ${l.name}`, () => look(l, sites.active, '/app/board', async (frame) => {
       await frame.getByRole('button', { name: 'Move on: DEMO-1' }).click();
       await frame.getByText('In progress (3)').waitFor();
       await frame.getByRole('button', { name: 'Add a card' }).click();
       await frame.getByText('DEMO-6').waitFor();
     }));
-    test(`a board that may be read, ${l.name}`, () => look(l, sites.expired, '/app/board', async (frame) => {
-      await frame.getByText('Nothing can be changed here.').waitFor();
-      assert.equal(await frame.locator('button:enabled').count(), 0);
-    }));
+  }
+  test('a board that may be read', () => look(NARROW_DARK, sites.expired, '/app/board', async (frame) => {
+    await frame.getByText('Nothing can be changed here.').waitFor();
+    assert.equal(await frame.locator('button:enabled').count(), 0);
+  }));
+  for (const l of [LIGHT, NARROW_DARK]) {
     test(`an export, ${l.name}`, () => look(l, sites.active, '/app/export', async (frame, view) => {
       const download = view.page.waitForEvent('download');
       await frame.getByRole('button', { name: 'Download CSV' }).click();
       assert.equal((await download).suggestedFilename(), 'export.csv');
       await frame.getByText('5 issues are exported.').waitFor();
     }));
-  }
-  for (const l of LOOKS) {
     test(`an export that is closed, ${l.name}`, () => look(l, sites.none, '/app/export', async (frame) => {
       await frame.getByRole('heading', { name: 'This app has no licence here' }).waitFor();
       const link = frame.getByRole('link', { name: 'Open Manage apps' });
