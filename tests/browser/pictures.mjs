@@ -26,6 +26,16 @@ try {
   await (await (await site.page.waitForSelector('iframe')).contentFrame()).getByText('days left').first().waitFor();
   await site.page.screenshot({ path: path.join(project, 'docs/demo.png') });
   await site.close();
+
+  const admin = await browser.open({ size: SIZE });
+  await admin.page.goto(`${demo.admin}/admin/`);
+  await admin.page.getByLabel('Admin token').fill(demo.token);
+  await admin.page.getByRole('button', { name: 'Sign in' }).click();
+  await admin.page.getByRole('navigation').waitFor();
+  await admin.page.getByRole('link', { name: 'Tenants' }).click();
+  await admin.page.getByText('juniper').first().waitFor();
+  await admin.page.screenshot({ path: path.join(project, 'docs/admin.png') });
+  await admin.close();
 } finally {
   await browser.stop();
   await demo.stop();
