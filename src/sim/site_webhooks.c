@@ -45,13 +45,13 @@ static const char *news_read(const json_t *body, struct news *n)
 /* What happens at the site itself. Lock held. NULL: out of memory. */
 static const struct site_account *happen(struct site *site, const struct news *n, int64_t wall_ms)
 {
-	if (n->account_id.len == 0)
-		return site_accounts_user(&site->accounts);
-	bool changes = str_starts(n->event, STR("user_"));
-	struct site_account *account = changes ? site_accounts_put(&site->accounts, n->account_id, wall_ms)
-	                                       : site_accounts_find(&site->accounts, n->account_id);
-	if (!account || !changes)
-		return account ? account : site_accounts_user(&site->accounts);
+	struct site_account *account = site_accounts_user(&site->accounts);
+	if (!str_starts(n->event, STR("user_")))
+		return account;
+	if (n->account_id.len > 0)
+		account = site_accounts_put(&site->accounts, n->account_id, wall_ms);
+	if (!account)
+		return NULL;
 	account->updated_at = wall_ms;
 	account->deleted = str_eqz(n->event, "user_deleted");
 	if (n->name.len > 0)

@@ -102,12 +102,14 @@ async function answerXdm(one, data, source, origin) {
 const frameName = (one) => JSON.stringify({ extension_id: one.id, api: spec, origin: location.origin,
   options: { hostOrigin: location.origin, origin: one.origin, globalOptions: {}, isFullPage: false } });
 
-/** Prepares a frame for the page at url; context is what AP.context.getContext answers. Set frame.src afterwards. */
-export function connect(frame, url, context) {
+/** Puts a frame into its box, for the page at url; context is what AP.context.getContext answers. */
+export function connect(frame, box, url, context) {
   count += 1;
   const one = { frame, origin: new URL(url).origin, id: `sim-${count}`, context, themed: false, fill: false };
   one.window = () => frame.contentWindow;
-  frame.name = frameName(one);
+  frame.name = frameName(one); // before it is inserted: the window takes its name then
+  frame.src = url;
+  box.replaceChildren(frame);
   for (const [window, known] of frames) if (known.frame === frame || !known.frame.isConnected) frames.delete(window);
   frames.set(frame.contentWindow, one);
 }

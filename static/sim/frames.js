@@ -17,11 +17,9 @@ async function load(place) {
     if (new URL(url).origin === location.origin) throw new Error('The app says it lives at this very address: it is not framed.');
     const frame = h('iframe', { title: `${module.name}, a page of the app`, sandbox: SANDBOX, referrerPolicy: 'no-referrer', class: 'app-page' });
     if (place.frame) frame.style.height = place.frame.style.height;
-    box.replaceChildren(frame);
     place.frame = frame;
-    connect(frame, url, CONTEXT);
     frame.addEventListener('load', () => box.removeAttribute('aria-busy'), { once: true });
-    frame.src = url;
+    connect(frame, box, url, CONTEXT);
     note.textContent = '';
   } catch (error) {
     place.frame = null;
