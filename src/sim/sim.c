@@ -28,6 +28,7 @@ enum {
 static const struct route rows[] = {
     OPEN(METHOD_GET, "/", sim_html),
     OPEN(METHOD_GET, "/sites/KEY", sim_site_html),
+    OPEN(METHOD_GET, "/sites/KEY/plugins/servlet/upm", sim_site_html), /* where apps send people to buy */
     OPEN(METHOD_GET, "/sim/all.js", sim_asset),
     OPEN(METHOD_GET, "/sim/assets/NAME", sim_asset),
     OPEN(METHOD_GET, "/sim/keys/NAME", sim_install_key),

@@ -15,7 +15,15 @@ export function placeOf({ kind, location }) {
 }
 
 const GROUPS = [['project', 'Project'], ['apps', 'Apps'], ['unlisted', 'Apps, by link alone'], ['admin', 'Administration'], ['other', 'Other modules']];
-const route = () => decodeURIComponent(location.hash.slice(1));
+// Jira's address for managing apps, where an app's page sends people to buy
+const home = location.pathname.endsWith('/plugins/servlet/upm') ? 'manage' : 'issue';
+function route() {
+  try {
+    return decodeURIComponent(location.hash.slice(1)) || home;
+  } catch {
+    return home; // a % that is no escape
+  }
+}
 const linkOf = (module) => `#module/${encodeURIComponent(module.key)}`;
 const working = (site) => site.status === 'enabled' || site.status === 'installed';
 
@@ -65,7 +73,7 @@ function issueView(site) {
 let drawn = null;
 /** Shows what the address says. fresh: also when it is shown already. */
 export function showRoute(site, fresh = false) {
-  const where = route() || 'issue';
+  const where = route();
   showNav(site, where);
   const key = where.startsWith('module/') ? where.slice(7) : null;
   const module = working(site) && key !== null ? site.app.modules.find((m) => m.key === key) : null;
@@ -83,6 +91,10 @@ export function showRoute(site, fresh = false) {
     crumbs('Projects', 'Demo project');
     $('title').textContent = 'Not here';
     $('view').replaceChildren(h('p', {}, working(site) ? 'The app has no page of that key.' : `The app is ${site.status} in this site: install or enable it under Rehearsal.`));
+  } else if (where === 'manage') {
+    crumbs('Apps', 'Manage apps');
+    $('title').textContent = site.app.name;
+    $('view').replaceChildren(h('p', {}, 'Here an administrator of a real site buys, renews or cancels. In this one the licence is set under Rehearsal.'));
   } else {
     crumbs('Projects', 'Demo project', 'DEMO-1');
     $('title').textContent = 'Rehearse what a licence does, before a customer does';

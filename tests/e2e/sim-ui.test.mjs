@@ -185,6 +185,7 @@ describe('AP.request and its resources', () => {
     assert.equal((await bridge('/rest/api/3/mypermissions?permissions=ADMINISTER')).body.permissions.ADMINISTER.havePermission, false);
     assert.deepEqual([(await bridge('/rest/api/3/issue/DEMO-1')).body.key, (await bridge('/rest/api/2/project/DEMO')).body.key], ['DEMO-1', 'DEMO']);
     assert.deepEqual([(await bridge('/rest/api/3/none')).status, (await bridge('/rest/api/3/myself', 'DELETE')).status], [404, 404]);
+    assert.deepEqual((await bridge('/rest/api/3/user/bulk?maxResults=3&accountId=reader&accountId=none&accountId=reader')).body.values.map((u) => u.displayName), ['reader', 'reader']);
     assert.equal((await ask(site, 'GET', '/rest/api/3/user?accountId=reader')).json.displayName, 'reader');
     assert.equal((await ask(site, 'GET', '/rest/api/3/myself')).json.accountType, 'app');
     assert.equal((await request(sim.url, { target: '/sites/rest/rest/api/3/myself' })).status, 401);
