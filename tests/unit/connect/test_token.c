@@ -4,6 +4,7 @@
 #include <jwt.h>
 #include <stdlib.h>
 
+#include "arena_fixture.h"
 #include "connect/qsh.h"
 #include "connect/token.h"
 #include "minted.h"
@@ -12,22 +13,6 @@ static const char usual_header[] = "{\"typ\":\"JWT\",\"alg\":\"HS256\"}";
 #define SECRET STR("a-secret-of-a-tenant")
 #define QSH "0158257da48bb6af8650595bb176bbb1eef580894e2572b437e819997a21bf23"
 enum { NOW = 1750000000 };
-
-static struct arena arena;
-
-static int setup(void **state)
-{
-	(void)state;
-	arena_init(&arena, 1 << 20);
-	return crypto_init() ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	arena_release(&arena);
-	return 0;
-}
 
 static const struct str base_urls[] = {{"https://app.example/x", 21}, {"https://old.example/", 20}};
 

@@ -4,25 +4,9 @@
 
 #include <stdio.h>
 
-#include "base/secret.h"
+#include "arena_fixture.h"
 #include "connect/qsh.h"
 #include "connect/token.h"
-
-static struct arena arena;
-
-static int setup(void **state)
-{
-	(void)state;
-	arena_init(&arena, 1 << 20);
-	return crypto_init() ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	arena_release(&arena);
-	return 0;
-}
 
 /* The app of a vector file, and its clock. */
 struct world {

@@ -45,19 +45,34 @@ static bool rule_read(struct rule *r, char *line)
 	return true;
 }
 
-void rules_each(const char *file, void (*fn)(void *arg, const struct rule *r), void *arg)
+/* True: as the table says. */
+static bool check_case(const struct rule *r, const char *got)
 {
+	assert_true(r->has_arrow);
+	if (strcmp(got, r->expected) == 0)
+		return true;
+	print_error("%s:%d: %s\n    got %s\n", r->file, r->line, r->raw, got);
+	return false;
+}
+
+void rules_check(const char *file, rule_fn *fn, void *arg, int cases_min)
+{
+	int cases = 0, wrong = 0;
 	FILE *f = fopen(file, "r");
 	if (!f)
 		fail_msg("cannot read %s", file);
-	char line[RULE_LINE_MAX];
+	char line[RULE_LINE_MAX], got[RULE_LINE_MAX];
 	struct rule r = {.file = file};
 	while (fgets(line, sizeof line, f)) {
 		r.line++;
-		if (rule_read(&r, line))
-			fn(arg, &r);
+		if (!rule_read(&r, line) || !fn(arg, &r, got))
+			continue;
+		cases++;
+		wrong += !check_case(&r, got);
 	}
 	(void)fclose(f);
+	assert_true(cases >= cases_min);
+	assert_int_equal(wrong, 0);
 }
 
 const char *rule_get(const struct rule *r, const char *name)

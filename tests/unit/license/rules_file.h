@@ -13,8 +13,12 @@ struct rule {
 	int word_count;
 	bool has_arrow;
 };
-/* Calls fn for every line that is not blank or a comment; fails the test if the file cannot be read. */
-void rules_each(const char *file, void (*fn)(void *arg, const struct rule *r), void *arg);
+/* What the code makes of the line, in the words of the table. False: the line is no case, but says something for the
+ * cases behind it. */
+typedef bool rule_fn(void *arg, const struct rule *r, char got[static RULE_LINE_MAX]);
+/* Every line that is not blank or a comment. Fails the test, after all have been tried, where a case comes to other
+ * words than the table has, and where there are not so many cases. */
+void rules_check(const char *file, rule_fn *fn, void *arg, int cases_min);
 /* Value of "name=" among the words before the arrow, or NULL; rule_has: the bare word. */
 const char *rule_get(const struct rule *r, const char *name);
 bool rule_has(const struct rule *r, const char *word);
