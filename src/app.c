@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "connect/descriptor.h"
 #include "connect/host.h"
+#include "connect/report.h"
 
 enum {
 	STORE_QUEUE_MAX = 20000,
@@ -271,6 +272,8 @@ enum err app_start(const struct config *config, struct app **ret)
 		err = open_doors(app);
 	if (err == OK && (err = retention_start(&app->connect)) != OK)
 		fail("retention", err);
+	if (err == OK && (err = report_start(&app->connect)) != OK)
+		fail("reports", err);
 	if (err == OK)
 		err = listen_everywhere(app);
 	if (err != OK) {
@@ -299,6 +302,7 @@ void app_stop(struct app *app)
 	admin_stop(&app->admin);
 	retention_stop(&app->connect);
 	http_client_stop(app->client); /* calls in flight end now, so nobody below waits for another server */
+	report_stop(&app->connect);
 	lookups_free(app->lookups);
 	host_free(app->host);
 	install_keys_free(app->keys);

@@ -149,3 +149,8 @@ struct str base_url_host(struct str url)
 {
 	return authority_of(url);
 }
+
+const char *base_url_rest_root(struct str url, struct str product_type)
+{
+	return str_ieq(product_type, STR("confluence")) && !str_ends(str_trim_end(url, '/'), STR("/wiki")) ? "/wiki" : "";
+}

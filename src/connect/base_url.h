@@ -25,3 +25,6 @@ enum base_url_check base_url_check(struct str url, char *const *allowed, bool al
 struct str base_url_origin(struct str url);
 /* "x.atlassian.net" or "host:port" of the same. */
 struct str base_url_host(struct str url);
+/* What stands between a tenant's base URL and "/rest/…": Confluence serves REST below /wiki, which its base URL has in
+ * most installs. A literal. */
+const char *base_url_rest_root(struct str url, struct str product_type);

@@ -14,6 +14,7 @@
 
 struct descriptor;
 struct host;
+struct reporter;
 struct upkeep;
 
 struct connect {
@@ -32,7 +33,8 @@ struct connect {
 	const struct static_files *files;
 	const struct str *audiences; /* base URL and allowed base URLs */
 	size_t audience_count;
-	struct upkeep *upkeep; /* of retention_start(): set before the first request, gone after the last */
+	struct reporter *reporter; /* of report_start() */
+	struct upkeep *upkeep;     /* of retention_start(): set before the first request, gone after the last */
 };
 
 /* auth.c: authenticators (server.h). room is the struct connect. */

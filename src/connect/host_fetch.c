@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "connect/base_url.h"
 #include "connect/host_internal.h"
 
 enum { ANSWER_MAX = 64 * 1024, FACTS_MAX = 16 * 1024, RESOURCE_LATEST = 1, RESOURCE_ADDON = 2 };
@@ -141,18 +142,11 @@ static void on_answer(void *arg, const struct http_answer *answer)
 		end_fetch(f, NULL, failure_of_status(answer->status));
 }
 
-/* Confluence serves REST below /wiki, which its base URL has in most installs. */
-static bool needs_wiki(const struct tenant *tenant)
-{
-	return str_ieq(tenant->product_type, STR("confluence")) &&
-	       !str_ends(str_trim_end(tenant->base_url, '/'), STR("/wiki"));
-}
-
 static enum err ask(struct fetch *f)
 {
 	__cleanup(buf_release) struct buf path = BUF_INIT(1024);
 
-	buf_z(&path, needs_wiki(f->tenant) ? "/wiki" : "");
+	buf_z(&path, base_url_rest_root(f->tenant->base_url, f->tenant->product_type));
 	if (f->resource == RESOURCE_LATEST) {
 		buf_z(&path, "/rest/atlassian-connect/latest/license");
 	} else {

@@ -79,6 +79,17 @@ enum err user_left(struct lookups *l, struct store_tx *tx, const struct user_new
 	return err == OK ? journal_user(tx, n, "user.removed", n->account_id.ptr, NULL) : err;
 }
 
+enum err user_refreshed(struct store_tx *tx, const struct user_news *n)
+{
+	__cleanup(arena_release) struct arena a;
+	struct user_row row;
+	enum err err = get(tx, n, &a, &row);
+	if (err != OK)
+		return err == ERR_NOT_FOUND ? OK : err;
+	row.updated_at = n->at;
+	return store_user_put(tx, &row);
+}
+
 /* The member as journal.c writes it, always behind others. */
 static enum err cut_from_journal(struct store_tx *tx, const struct user_news *n)
 {

@@ -19,6 +19,8 @@ enum err user_added(struct store_tx *tx, const struct user_news *n);
 enum err user_updated(struct lookups *l, struct store_tx *tx, const struct user_news *n, bool deactivated);
 /* No access any more; nothing where it had none. */
 enum err user_left(struct lookups *l, struct store_tx *tx, const struct user_news *n);
+/* The host was asked, and what is held on the account is as new as can be. */
+enum err user_refreshed(struct store_tx *tx, const struct user_news *n);
 /* Nothing names the account any more; user.removed says why, not who. */
 enum err user_erase(struct lookups *l, struct store_tx *tx, const struct user_news *n);
 /* The row of an account whose id is about to be kept elsewhere: made where there is none. */

@@ -1,12 +1,13 @@
 // seats.test.mjs - who uses the app at a tenant: seats and overage, what administrators set, users that come and go,
 // what the operator sees and frees.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Licgate, run, until } from './lib/licgate.mjs';
-import { Atlassian, active } from './lib/atlassian.mjs';
+import { APP_KEY, Atlassian, active, qshOf } from './lib/atlassian.mjs';
 
 const FEATURES = {
   features: {
@@ -78,6 +79,19 @@ describe('seats', () => {
     assert.deepEqual(await verdict('e', 'export'), { verdict: 'deny', code: 'SEATS_EXCEEDED' });
     assert.deepEqual(await verdict('e', 'plan'), { verdict: 'allow', code: 'VALID' });
     assert.deepEqual((await site.apiLicense(app, { sub: 'e' })).json.seats, { limit: 4, used: 4 });
+  });
+
+  test('idle ones are freed where days are set', async () => {
+    const site = await installed();
+    assert.equal(await use(site, 'ann'), 200);
+    assert.equal(await use(site, 'bob'), 200);
+    await app.stop();
+    const days = 3 * 86400000;
+    execFileSync('sqlite3', [path.join(dir, 'licgate.db'), `UPDATE users SET last_seen = last_seen - ${days} WHERE client_key = '${site.clientKey}' AND account_id = 'ann'`]);
+    app = await Licgate.start({ env: { ...env, LICGATE_SEAT_IDLE_DAYS: '2' }, dir });
+    await until('freed', async () => (await call(site, 'GET', '/api/v1/configure')).json.seats.used === 1);
+    assert.deepEqual((await call(site, 'GET', '/api/v1/configure')).json.seats.holders.map((h) => h.account_id), ['bob']);
+    assert.equal((await app.events(`&tenant=${site.clientKey}`)).find((e) => e.type === 'seat.freed').data.reason, 'idle');
   });
 
   test('the operator frees one too', async () => {
@@ -174,6 +188,70 @@ describe('users', () => {
     assert.equal((await hook(site, 'user_deleted', 'ann')).status, 204);
     assert.equal((await mine()).account_id, null);
     assert.equal((await mine()).message, 'works');
+  });
+});
+
+describe('personal data', () => {
+  const hook = (site, name, accountId) => site.post(app, `/webhooks/${name}`,
+    { timestamp: 1, webhookEvent: name, user: { accountId } }, { claims: { sub: undefined } });
+  /** The first round of reports comes soon after a start. `due`: tenants whose cycle begins anew, whatever was reported. */
+  const restart = async (...due) => {
+    await app.stop();
+    for (const site of due) {
+      site.reports = [];
+      execFileSync('sqlite3', [path.join(dir, 'licgate.db'), `UPDATE reports SET next_at = 0, after_account = '' WHERE client_key = '${site.clientKey}'`]);
+    }
+    app = await Licgate.start({ env, dir });
+  };
+
+  test('is reported to the host, at most 90 accounts a call, and closed accounts are erased everywhere', async () => {
+    const site = await installed();
+    const other = await installed();
+    assert.equal(await use(site, 'ann'), 200);
+    assert.equal((await call(site, 'POST', '/api/v1/feedback', { sub: 'ann', body: { message: 'bye', account: true } })).status, 201);
+    assert.equal((await hook(site, 'user_created', 'ann')).status, 204);
+    assert.equal((await hook(other, 'user_created', 'ann')).status, 204);
+    for (let i = 0; i < 100; i++) assert.equal((await hook(site, 'user_created', `user-${i}`)).status, 204);
+    site.closed.add('ann');
+    await restart(site, other);
+    await until('all are reported', () => site.reports.length === 2 && other.reports.length === 1);
+    assert.deepEqual(site.reports.map((r) => r.accounts.length), [90, 12]); // account-1 asked for the licence
+    const reported = site.reports.flatMap((r) => r.accounts);
+    assert.equal(new Set(reported.map((a) => a.accountId)).size, 102);
+    for (const a of reported) assert.match(a.updatedAt, /^\d{4}-\d\d-\d\dT.*Z$/);
+    const claims = JSON.parse(Buffer.from(site.reports[0].authorization.split('.')[1], 'base64url'));
+    assert.equal(claims.iss, APP_KEY);
+    assert.deepEqual(claims.aud, [site.clientKey]);
+    assert.equal(claims.qsh, qshOf('POST', '/rest/atlassian-connect/latest/report-accounts'));
+
+    await until('erased', async () => !(await users(site)).some((u) => u.account_id === 'ann'));
+    assert.equal((await call(site, 'GET', '/api/v1/configure')).json.seats.used, 0);
+    const said = (await app.admin('feedback')).json.feedback.find((f) => f.tenant === site.clientKey);
+    assert.deepEqual([said.message, said.account_id], ['bye', null]);
+    const events = await app.events(`&tenant=${site.clientKey}`);
+    assert.ok(!JSON.stringify(events).includes('"ann"'));
+    assert.equal(events.find((e) => e.type === 'user.removed').data.reason, 'account_closed');
+    assert.ok((await users(other)).some((u) => u.account_id === 'ann')); // each host speaks for its own tenant
+    assert.equal(await app.metric('licgate_accounts_closed_total'), 1);
+
+    await restart(other); // whose turn it is; the other's cycle is not over
+    await until('the other is asked', () => other.reports.length === 1);
+    assert.equal(site.reports.length, 2);
+  });
+
+  test('a host that limits is left alone for so long, over a restart, and nothing is lost', async () => {
+    const site = await installed();
+    const other = await installed();
+    for (const s of [site, other]) assert.equal((await hook(s, 'user_created', 'ann')).status, 204);
+    site.closed.add('ann');
+    site.reportFault = (req, res) => { res.writeHead(429, { 'retry-after': '600' }).end(); return true; };
+    await restart(site);
+    await until('noted', async () => (await app.metric('licgate_personal_data_reports_total', { result: 'limited' })) === 1);
+    assert.equal((await site.apiLicense(app)).status, 200);
+    await restart(other);
+    await until('the other is asked', () => other.reports.length === 1);
+    assert.equal(site.reports.length, 1);
+    assert.ok((await users(site)).some((u) => u.account_id === 'ann'));
   });
 });
 

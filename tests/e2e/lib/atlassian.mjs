@@ -90,7 +90,7 @@ export const notLicensed = (more = {}) => ({ valid: false, evaluation: false, ..
 export class Site {
   constructor(world, name, license) {
     Object.assign(this, { world, name, license, secret: randomBytes(32).toString('hex'), clientKey: randomUUID(), admins: new Set(),
-      lookups: 0, waiting: [] });
+      closed: new Set(), reports: [], reportFault: null, lookups: 0, waiting: [] });
     this.baseUrl = `${world.url}/sites/${name}`;
   }
 
@@ -106,6 +106,17 @@ export class Site {
         const { accountId } = JSON.parse(body);
         res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({
           projectPermissions: [], globalPermissions: this.admins.has(accountId) ? ['ADMINISTER'] : [] }));
+      });
+    } else if (path === '/rest/atlassian-connect/latest/report-accounts' && req.method === 'POST') {
+      let body = '';
+      req.on('data', (d) => { body += d; });
+      req.on('end', () => {
+        const { accounts } = JSON.parse(body);
+        this.reports.push({ accounts, authorization: req.headers.authorization });
+        if (this.reportFault?.(req, res)) return;
+        const said = accounts.filter((a) => this.closed.has(a.accountId)).map((a) => ({ accountId: a.accountId, status: 'closed' }));
+        res.writeHead(said.length ? 200 : 204, { 'content-type': 'application/json', 'cycle-period': 'P7D' })
+          .end(said.length ? JSON.stringify({ accounts: said }) : undefined);
       });
     } else {
       res.writeHead(404, { 'content-type': 'application/json' }).end('{"message":"null for uri"}');
