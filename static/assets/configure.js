@@ -6,7 +6,7 @@ import { bar, element, find, reveal, say } from './page.js';
 import { ago, date, featureName, seats, verdictName } from './words.js';
 
 const PAGE = 50; // people shown at once, and names asked for at once
-const NAMES_WAIT_MS = 1000;
+const NAMES_WAIT_MS = 1500;
 const OPTIONS = { allow: 'Everything the licence allows', read_only: 'Read only', deny: 'Nothing' };
 const TROUBLES = { 403: 'Only administrators of this site can change these settings.', 404: 'This app has no settings to change here.' };
 let settings = null;

@@ -134,6 +134,22 @@ describe('as a page', () => {
     await view.close();
   });
 
+  test('nothing moves when the host\'s theme comes late', async () => {
+    const view = await browser.open({ ...bridged, size: NARROW_LIGHT.size });
+    let release;
+    const released = new Promise((resolve) => { release = resolve; });
+    await view.context.route(/connect-cdn\.atl-paas\.net\/themes\//, async (route) => { await released; await route.fallback(); });
+    const frame = await openInJira(view, sites.evaluation, app, '/app/license');
+    await frame.waitForSelector('[data-waiting]', { state: 'detached' });
+    const token = () => getComputedStyle(document.documentElement).getPropertyValue('--ds-font-body');
+    assert.equal(await frame.evaluate(token), '');
+    release();
+    await frame.waitForFunction(token);
+    await view.still(frame);
+    view.quiet();
+    await view.close();
+  });
+
   test('follows the host from light to dark', async () => {
     const view = await browser.open(bridged);
     const frame = await openInJira(view, sites.active, app, '/app/license');
