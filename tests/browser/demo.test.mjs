@@ -55,3 +55,22 @@ test('each licence state changes what a page may do', async () => {
   view.quiet();
   await view.close();
 });
+
+test('a seat is taken by name and freed by an administrator; colours are the site\'s', async () => {
+  await demo.control('PUT', 'acme/license', { state: 'active', users: 1 });
+  const { user, accounts } = await demo.control('GET', 'acme');
+  const { name } = accounts.find((a) => a.account_id === user.account_id);
+  const view = await browser.open();
+  await open(view, 'export');
+  const frame = await open(view, 'configure');
+  await frame.getByText('1 of 1 used').waitFor();
+  await frame.getByRole('button', { name: `Free seat of ${name}` }).waitFor();
+  await view.page.getByRole('button', { name: 'Dark' }).click();
+  await frame.waitForSelector('html[data-color-mode="dark"]');
+  await view.shot('app-configure-demo-dark');
+  await frame.getByRole('button', { name: `Free seat of ${name}` }).click();
+  await frame.getByText('Nobody holds a seat.').waitFor();
+  await view.accessible(frame);
+  view.quiet();
+  await view.close();
+});
