@@ -12,7 +12,8 @@ static const char help[] =
     "usage: licgate sim [--listen HOST:PORT]\n\n"
     "Simulated Jira sites, all in memory: they install an app by its descriptor's URL, open its pages with signed\n"
     "tokens and answer for its licence, whose state you set. Listens on --listen, else LICGATE_SIM_LISTEN, else\n"
-    "127.0.0.1:8090. Point the app at its key host: LICGATE_INSTALL_KEYS_URL=http://127.0.0.1:8090/sim/keys.\n"
+    "127.0.0.1:8090. Point the app at its key host: LICGATE_INSTALL_KEYS_URL=http://127.0.0.1:8090/sim/keys (with\n"
+    "atlassian-connect-express: CONNECT_KEYS_CDN_URL).\n"
     "For development and tests: whoever reaches the listener controls it. Runs until Ctrl-C.\n";
 
 /* -1: go on with *ret_listen. */

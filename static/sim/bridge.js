@@ -42,7 +42,10 @@ const answers = {
   timeZone: async () => 'Etc/UTC',
   locale: async () => 'en_US',
   location: async () => location.href,
-  theme: async () => theme(),
+  theme: async (one) => {
+    one.frame.classList.add('themed'); // until then the page expects a white ground, as pages do
+    return theme();
+  },
   resize: async (one, { height }) => resize(one, height),
   fill: async (one) => { one.fill = true; one.frame.classList.add('fill'); },
   request: (one, { url, method = 'GET' }) => call(api('/request'), 'POST', { url: url.startsWith('/') ? url : `/${url}`, method }),
@@ -76,6 +79,7 @@ const methods = {
     hideFooter: async () => {} },
   theming: { initializeTheming: async (one) => {
     one.themed = true;
+    one.frame.classList.add('themed');
     one.window().postMessage({ eid: one.id, type: 'evt', etyp: 'theme_initialized', evnt: { initialTheme: themeState(), featureFlags: {} } }, one.origin);
   } },
   _globals: { getLocation: async () => location.href, request: requested },

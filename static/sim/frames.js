@@ -1,6 +1,7 @@
 // frames.js - one page of the app in its frame: asks for a freshly signed URL, frames it, says when it may not be shown.
 import { api, call, h } from './dom.js';
 import { connect } from './bridge.js';
+import { showLog } from './log.js';
 
 // The page is another origin's and runs there with its own storage, as in Jira; it may not move this window elsewhere.
 const SANDBOX = 'allow-scripts allow-same-origin allow-forms allow-modals allow-popups allow-popups-to-escape-sandbox allow-downloads';
@@ -21,6 +22,7 @@ async function load(place) {
     frame.addEventListener('load', () => box.removeAttribute('aria-busy'), { once: true });
     connect(frame, box, url, CONTEXT);
     note.textContent = '';
+    showLog();
   } catch (error) {
     place.frame = null;
     box.replaceChildren();

@@ -37,13 +37,20 @@ function line(e) {
       h('dt', {}, 'Token'), h('dd', {}, h('pre', { tabIndex: 0, role: 'group', 'aria-label': 'Decoded token' }, claims)))));
 }
 
-export async function showLog() {
+async function add() {
   const { entries, last: newest } = await call(api(`/log?after=${last}`));
   last = newest;
   if (entries.length === 0) return;
   $('log-empty').hidden = true;
   $('log').prepend(...entries.reverse().map(line));
   while ($('log').children.length > SHOWN_MAX) $('log').lastElementChild.remove();
+}
+
+// One at a time: two that ask for what came after the same entry would show it twice.
+let turn = Promise.resolve();
+export function showLog() {
+  turn = turn.catch(() => {}).then(add);
+  return turn;
 }
 
 export function startLog() {

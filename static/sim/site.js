@@ -69,6 +69,7 @@ function startSite() {
   startLog();
   jump('skip', 'main');
   jump('jump', 'panel-title');
+  new IntersectionObserver(([panel]) => $('jump').classList.toggle('away', panel.isIntersecting)).observe($('panel'));
   $('site-switch').addEventListener('change', () => { location.href = $('site-switch').value ? `/sites/${encodeURIComponent($('site-switch').value)}` : '/'; });
   showSwitch().catch((error) => say(error.message, true));
   poll();

@@ -151,6 +151,8 @@ describe('what the controls do', () => {
     assert.equal(await view.page.getByRole('link', { name: 'Board' }).count(), 0);
     await press(view, 'Reinstall');
     await view.page.getByRole('navigation', { name: 'Project' }).getByRole('link', { name: 'Board' }).waitFor();
+    const lines = view.page.locator('#log > li');
+    assert.equal(await lines.count(), (await demo.control('GET', 'acme/log')).entries.length, 'each call once');
     assert.ok(!(await view.page.content()).includes('eyJ'), 'no token as it was sent');
     view.quiet();
     await view.close();
