@@ -7,6 +7,7 @@
 
 #include "alloc_faults.h"
 #include "base/log.h"
+#include "license/choices.h"
 
 static const struct license_facts LICENSED = {.valid = true, .resource = 1, .users_max = 100, .max_age_s = -1};
 static char key[32], url[64];
@@ -68,15 +69,29 @@ static int license(struct door *d)
 	return get(d, page_license_json, "/app/license.json?lic=active");
 }
 
+static int configure(struct door *d)
+{
+	return get(d, api_configure_get, "/api/v1/configure?after=a");
+}
+
+static int choose(struct door *d)
+{
+	d->header[0][0] = "Content-Type";
+	d->header[0][1] = "application/json";
+	door_ask(d, api_configure_put, "PUT", "/api/v1/configure", "{\"choices\":{\"board\":\"read_only\"}}");
+	return d->answer.status;
+}
+
 static const struct {
 	const char *name;
 	int (*ask)(struct door *d);
 	int status;     /* with memory */
 	bool installed; /* before it is asked */
 } REQUESTS[] = {
-    {"install", install, 204, false}, {"reinstall", install, 204, true},       {"uninstall", uninstall, 204, true},
-    {"enable", enable, 204, true},    {"webhook", webhook, 204, true},         {"feedback", feedback, 201, true},
-    {"page", page, 200, true},        {"denied page", denied_page, 403, true}, {"license", license, 200, true},
+    {"install", install, 204, false},    {"reinstall", install, 204, true},       {"uninstall", uninstall, 204, true},
+    {"enable", enable, 204, true},       {"webhook", webhook, 204, true},         {"feedback", feedback, 201, true},
+    {"page", page, 200, true},           {"denied page", denied_page, 403, true}, {"license", license, 200, true},
+    {"configure", configure, 200, true}, {"choose", choose, 200, true},
 };
 
 /* What a success promises. */
@@ -90,6 +105,8 @@ static void assert_earned(struct door *d, size_t request)
 		assert_int_equal(t->status, TENANT_UNINSTALLED);
 	if (REQUESTS[request].ask == enable)
 		assert_int_equal(t->status, TENANT_ENABLED);
+	if (REQUESTS[request].ask == choose)
+		assert_int_equal(tenant_choice(t, features_find(d->features, STR("board"))), VERDICT_READ_ONLY);
 	tenant_unref(t);
 }
 
@@ -123,6 +140,7 @@ static bool fails_at(struct door *d, size_t request, long n, bool from_then_on)
 static void every_allocation_fails_once(struct door *d, bool from_then_on)
 {
 	d->facts = &LICENSED;
+	d->admin = ADMIN_SAYS_YES;
 	log_set_level(LOG_ERROR);
 	for (size_t request = 0; request < sizeof REQUESTS / sizeof REQUESTS[0]; request++) {
 		long n = 0;
