@@ -25,6 +25,7 @@ const char *history_name(size_t i)
 
 struct counting {
 	struct lookups *lookups;
+	struct moment now;
 	struct state_counts counts;
 };
 
@@ -33,13 +34,13 @@ static bool count_one(void *arg, const struct tenant *t)
 	struct counting *c = arg;
 	const enum tenant_status status = t->status;
 	c->counts.by_status[status]++;
-	c->counts.by_name[status == TENANT_UNINSTALLED ? STATE_COUNT : lookups_state(c->lookups, t).state]++;
+	c->counts.by_name[status == TENANT_UNINSTALLED ? STATE_COUNT : lookups_state_at(c->lookups, t, c->now).state]++;
 	return true;
 }
 
 void states_count(struct tenants *t, struct lookups *l, struct state_counts *ret)
 {
-	struct counting c = {.lookups = l};
+	struct counting c = {.lookups = l, .now = lookups_now(l)};
 	tenants_each(t, count_one, &c);
 	*ret = c.counts;
 }

@@ -54,6 +54,7 @@ struct item {
 struct walk {
 	const struct tenant_filter *filter;
 	struct lookups *lookups;
+	struct moment now;
 	struct item *heap;       /* heap[0] comes last of all once it is full */
 	size_t count, cap, keep; /* keep: limit + 1, so that `more` is known; SIZE_MAX: all */
 	size_t total;
@@ -147,7 +148,7 @@ static bool wanted(struct walk *w, const struct tenant *t, struct tenant_place *
 	if (f->query.len > 0 && !str_ifind(t->client_key, f->query) && !str_ifind(t->base_url, f->query))
 		return false;
 	if (f->by_state || f->sort == SORT_STATE || f->sort == SORT_EXPIRES_AT)
-		d = lookups_state(w->lookups, t);
+		d = lookups_state_at(w->lookups, t, w->now);
 	if (f->by_state && d.state != f->state)
 		return false;
 	w->total++;
@@ -220,7 +221,7 @@ static enum err page_of(struct walk *w, struct tenant_page *ret)
 
 enum err tenant_list(struct tenants *t, struct lookups *l, const struct tenant_filter *f, struct tenant_page *ret)
 {
-	struct walk w = {.filter = f, .lookups = l, .keep = f->limit ? f->limit + 1 : SIZE_MAX};
+	struct walk w = {.filter = f, .lookups = l, .now = lookups_now(l), .keep = f->limit ? f->limit + 1 : SIZE_MAX};
 	tenants_each(t, visit, &w);
 	return page_of(&w, ret);
 }

@@ -254,13 +254,22 @@ struct license_decision lookups_decide(struct lookups *l, const struct tenant *t
 	return d;
 }
 
-struct license_decision lookups_state(struct lookups *l, const struct tenant *tenant)
+struct moment lookups_now(const struct lookups *l)
 {
-	int64_t wall = clock_wall_ms(l->o.clock), mono = clock_mono_ms(l->o.clock);
+	return (struct moment){clock_wall_ms(l->o.clock), clock_mono_ms(l->o.clock)};
+}
+
+struct license_decision lookups_state_at(struct lookups *l, const struct tenant *tenant, struct moment now)
+{
 	pthread_mutex_lock(&tenant->live->lock);
-	struct license_decision d = decide_tenant(l, tenant, wall, mono);
+	struct license_decision d = decide_tenant(l, tenant, now.wall_ms, now.mono_ms);
 	pthread_mutex_unlock(&tenant->live->lock);
 	return d;
+}
+
+struct license_decision lookups_state(struct lookups *l, const struct tenant *tenant)
+{
+	return lookups_state_at(l, tenant, lookups_now(l));
 }
 
 struct license_known lookups_known(struct lookups *l, const struct tenant *tenant)

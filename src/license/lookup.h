@@ -68,6 +68,12 @@ enum err lookups_view(struct lookups *l, const struct tenant *tenant, struct are
 struct license_known lookups_known(struct lookups *l, const struct tenant *tenant);
 /* Cheap part of the view, for lists: state as last journalled, overrides and elapsed dates applied. */
 struct license_decision lookups_state(struct lookups *l, const struct tenant *tenant);
+/* The same at a moment asked for once: for walks over all tenants. */
+struct moment {
+	int64_t wall_ms, mono_ms;
+};
+struct moment lookups_now(const struct lookups *l);
+struct license_decision lookups_state_at(struct lookups *l, const struct tenant *tenant, struct moment now);
 
 /* Durable when done(arg, OK) runs (writer thread). until: wall ms, in the future. */
 enum err override_set(struct lookups *l, const struct tenant *tenant, enum license_state state, int64_t until,
