@@ -4,7 +4,7 @@
 import { fill, h, table } from './dom.js';
 import { number } from './text.js';
 
-const LABEL_MAX = 20; // of a lying bar; the tip and the table have the whole
+const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 export const stateColours = { active: 'good', evaluation: 'info', cancelled_pending: 'violet', grace: 'warn', expired: 'bad', none: 'mute', unknown: 'faint', uninstalled: 'line' };
@@ -25,7 +25,7 @@ export function chart(kind) {
 		const rows = kind === 'rows', stacked = kind !== 'rows';
 		const axis = { grid: { color: colour('line'), drawBorder: false }, ticks: { color: colour('soft'), maxRotation: 0, autoSkipPadding: 16, precision: 0 }, beginAtZero: true };
 		const names = { ...axis, grid: { display: false }, ticks: { ...axis.ticks } };
-		if (rows) names.ticks.callback = (_, i) => (last.labels[i].length > LABEL_MAX ? `${last.labels[i].slice(0, LABEL_MAX - 1)}…` : last.labels[i]);
+		if (rows) names.ticks.callback = (_, i) => cut(last.labels[i], box.clientWidth < 360 ? 14 : 20); // the tip and the table have the whole
 		return {
 			responsive: true, maintainAspectRatio: false, animation: false, indexAxis: rows ? 'y' : 'x', interaction: { mode: 'index', intersect: false, axis: rows ? 'y' : 'x' },
 			scales: rows ? { x: axis, y: names } : { x: { ...names, stacked }, y: { ...axis, stacked } },

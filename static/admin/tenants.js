@@ -62,6 +62,7 @@ export function tenants(main, { query: asked, remember }) {
 	function order(name) {
 		want.dir = want.sort === name && want.dir === 'asc' ? 'desc' : 'asc';
 		want.sort = name;
+		orders.value = `${name} ${want.dir}`;
 		changed();
 	}
 
@@ -71,11 +72,16 @@ export function tenants(main, { query: asked, remember }) {
 	const choice = (name, label, values) => h('label', {}, h('span', {}, label),
 		h('select', { onchange: (event) => { want[name] = event.target.value; changed(); } },
 			h('option', { value: '' }, 'Any'), values.map((v) => h('option', { value: v, selected: want[name] === v }, words(v)))));
+	/* Narrow windows show no heads to click. */
+	const orders = h('select', { onchange: () => { [want.sort, want.dir] = orders.value.split(' '); changed(); } },
+		columns.filter((c) => c.sort).flatMap((c) => [['asc', '↑'], ['desc', '↓']].map(([dir, arrow]) =>
+			h('option', { value: `${c.sort} ${dir}`, selected: want.sort === c.sort && want.dir === dir }, `${c.label} ${arrow}`))));
 	let csv = csvLink('tenants', parameters());
 
 	fill(main, h('div', { class: 'head' }, h('h1', {}, 'Tenants'), csv),
 		h('form', { class: 'filters', role: 'search', onsubmit: (event) => event.preventDefault() },
-			h('label', {}, h('span', {}, 'Search'), search), choice('state', 'Licence', states), choice('status', 'Status', statuses)),
+			h('label', {}, h('span', {}, 'Search'), search), choice('state', 'Licence', states), choice('status', 'Status', statuses),
+			h('label', { class: 'order' }, h('span', {}, 'Order'), orders)),
 		status, result);
 
 	const slash = (event) => {

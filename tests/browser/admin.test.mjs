@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Atlassian, active, evaluation, notLicensed } from '../e2e/lib/atlassian.mjs';
 import { ADMIN_TOKEN, Licgate, until } from '../e2e/lib/licgate.mjs';
-import { Browser, DESKTOP, LOOKS } from './lib/browser.mjs';
+import { Browser, DESKTOP, LOOKS, NARROW } from './lib/browser.mjs';
 
 const HOSTILE = '<img src=x onerror="document.title=\'owned\'">';
 const inDays = (days) => new Date(Date.now() + days * 86400000).toISOString();
@@ -120,9 +120,9 @@ describe('finding a tenant', () => {
     await page.keyboard.type('juniper');
     await page.getByText('1–6 of 6').waitFor();
     assert.match(page.url(), /query=juniper/);
-    await page.getByLabel('Licence').selectOption('evaluation');
+    await page.getByLabel(/^Licence/).selectOption('evaluation');
     await page.getByText('1–6 of 6').waitFor();
-    await page.getByLabel('Licence').selectOption('active');
+    await page.getByLabel(/^Licence/).selectOption('active');
     await page.getByText('No tenant matches').waitFor();
     await page.getByLabel('Search').fill('');
     await page.getByText(/^1–\d+ of \d+$/).waitFor();
@@ -142,6 +142,15 @@ describe('finding a tenant', () => {
     await view.page.getByText('51–60 of 60').waitFor();
     await view.page.getByRole('button', { name: 'Previous' }).click();
     await view.page.getByText('1–50 of 60').waitFor();
+    await view.close();
+  });
+
+  test('a narrow window has an order too', async () => {
+    const view = await open('#/tenants', { size: NARROW });
+    await view.page.getByText('1–50 of 60').waitFor();
+    await view.page.getByLabel(/^Order/).selectOption('base_url asc');
+    await until('in the address', () => view.page.url().includes('sort=base_url&dir=asc'));
+    await view.page.getByRole('cell').first().getByRole('link', { name: /acme$/ }).waitFor();
     await view.close();
   });
 
