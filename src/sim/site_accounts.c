@@ -1,6 +1,7 @@
 /* site_accounts.c - see site_accounts.h. */
 #include "sim/site_accounts.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +48,7 @@ struct site_account *site_accounts_find(const struct site_accounts *a, struct st
 /* Drops the oldest that is not in use. */
 static void make_place(struct site_accounts *a)
 {
+	assert(a->all && a->count > 1);
 	size_t gone = a->user == 0 ? 1 : 0;
 	memmove(&a->all[gone], &a->all[gone + 1], (a->count - gone - 1) * sizeof(a->all[0]));
 	a->count--;
