@@ -241,11 +241,6 @@ static void test_what_was_acknowledged_is_stored(void **state)
 	}
 }
 
-static void quiet(const char *line, size_t len, void *arg)
-{
-	(void)line, (void)len, (void)arg;
-}
-
 static int start(void **state)
 {
 	(void)state;

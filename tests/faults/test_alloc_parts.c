@@ -259,11 +259,6 @@ static void test_start(void **state)
 	every_allocation("start", start_part, *state);
 }
 
-static void quiet(const char *line, size_t len, void *arg)
-{
-	(void)line, (void)len, (void)arg;
-}
-
 static int begin(void **state)
 {
 	log_set_sink(quiet, NULL);

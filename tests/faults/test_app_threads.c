@@ -114,11 +114,6 @@ static void test_clients_do_not_disturb_each_other(void **state)
 			licence_is_right(clients[i].tenants[k]);
 }
 
-static void quiet(const char *line, size_t len, void *arg)
-{
-	(void)line, (void)len, (void)arg;
-}
-
 static int start(void **state)
 {
 	(void)state;

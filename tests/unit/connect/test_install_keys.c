@@ -16,16 +16,8 @@
 #include "base/secret.h"
 #include "connect/install_keys.h"
 #include "fake_server.h"
+#include "install_key.h"
 
-static const char key_2048[] = "-----BEGIN PUBLIC KEY-----\n"
-                               "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAwhJP/0+Vjsw3tItoPJ9W\n"
-                               "tE2kRwj3ftCTZyU0P4s4TDEi4LvV5xMnmxXMvZClIpwV25tIxygzlu2GGVU+zZCw\n"
-                               "5qAoUZPvRNAFuuVMCTs6VTOkmk7VBZo4pgW3PIl39IRz7T3DG7pyfyBx22jtmpJG\n"
-                               "PXvQAY5obfJsiDQ8cT7l2/R1LhMdJzRQAw05klcXQt+Ab9mm8cEH6gwkxoBgCzhE\n"
-                               "EKzyKTWttSYygOjJvMDzKMcPBaFBld5gwsTH9xJFro88ZGXaarvJ6+w2OMlvMjPi\n"
-                               "Oh/t4mj05cTfvTUv7kBVXMfL6IeW0+F+6nn9ulOebi+IRuvWxWUyVmVTCLoiszkB\n"
-                               "sQIDAQAB\n"
-                               "-----END PUBLIC KEY-----\n";
 static const char key_1024[] = "-----BEGIN PUBLIC KEY-----\n"
                                "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDacpDtnyKhwXVQOhOvNNWE4wqW\n"
                                "E920/qgfq1IlYobN2lINehXIQ6l82bCyUuD+sk03SgEXWYFoKUszbDtDU++TDAPC\n"
@@ -475,16 +467,23 @@ static enum err nothing(struct store_tx *tx, void *arg)
 	return OK;
 }
 
-static void keys_are_stored_and_loaded(void **state)
+static struct store *store_with_room(unsigned queue_max)
 {
 	const struct store_options so = {
-	    .url = "sqlite::memory:", .clock = &clock_system, .queue_max = 100, .busy_timeout_ms = 1000};
+	    .url = "sqlite::memory:", .clock = &clock_system, .queue_max = queue_max, .busy_timeout_ms = 1000};
 	struct store *store;
+
+	assert_int_equal(store_open(&so, &store), OK);
+	return store;
+}
+
+static void keys_are_stored_and_loaded(void **state)
+{
+	struct store *store = store_with_room(100);
 	struct world *w;
 	bool at_once;
 
 	(void)state;
-	assert_int_equal(store_open(&so, &store), OK);
 	w = world_new(GIVES_KEY, SAYS_404, store);
 	assert_int_equal(get(w->keys, "kid-1", &at_once), KEY_FOUND);
 	assert_int_equal(store_write(store, nothing, NULL), OK); /* queued behind the key */
@@ -507,14 +506,11 @@ static enum err put_unusable(struct store_tx *tx, void *arg)
 
 static void stored_keys_that_cannot_be_used_are_fetched_anew(void **state)
 {
-	const struct store_options so = {
-	    .url = "sqlite::memory:", .clock = &clock_system, .queue_max = 100, .busy_timeout_ms = 1000};
-	struct store *store;
+	struct store *store = store_with_room(100);
 	struct world *w;
 	bool at_once;
 
 	(void)state;
-	assert_int_equal(store_open(&so, &store), OK);
 	assert_int_equal(store_write(store, put_unusable, NULL), OK);
 	w = world_new(GIVES_KEY, SAYS_404, store);
 	assert_int_equal(get(w->keys, "kid-1", &at_once), KEY_FOUND);
@@ -528,13 +524,11 @@ static void stored_keys_that_cannot_be_used_are_fetched_anew(void **state)
 /* It is used all the same, and fetched again after the next start. */
 static void a_key_that_cannot_be_stored_is_used(void **state)
 {
-	const struct store_options so = {.url = "sqlite::memory:", .clock = &clock_system, .queue_max = 0};
-	struct store *full;
+	struct store *full = store_with_room(0);
 	struct world *w;
 	bool at_once;
 
 	(void)state;
-	assert_int_equal(store_open(&so, &full), OK);
 	w = world_new(GIVES_KEY, SAYS_404, full);
 	assert_int_equal(get(w->keys, "kid-1", &at_once), KEY_FOUND);
 	assert_int_equal(get(w->keys, "kid-1", &at_once), KEY_FOUND);

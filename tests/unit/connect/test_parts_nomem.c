@@ -10,6 +10,7 @@
 #include "connect/connect.h"
 #include "connect/host.h"
 #include "connect/token.h"
+#include "install_key.h"
 
 static struct clock_manual now;
 static struct store *store;
@@ -161,25 +162,10 @@ static void test_every_part(void **state)
 
 /* ---- what they stand on ---- */
 
-static const char key_2048[] = "-----BEGIN PUBLIC KEY-----\n"
-                               "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAwhJP/0+Vjsw3tItoPJ9W\n"
-                               "tE2kRwj3ftCTZyU0P4s4TDEi4LvV5xMnmxXMvZClIpwV25tIxygzlu2GGVU+zZCw\n"
-                               "5qAoUZPvRNAFuuVMCTs6VTOkmk7VBZo4pgW3PIl39IRz7T3DG7pyfyBx22jtmpJG\n"
-                               "PXvQAY5obfJsiDQ8cT7l2/R1LhMdJzRQAw05klcXQt+Ab9mm8cEH6gwkxoBgCzhE\n"
-                               "EKzyKTWttSYygOjJvMDzKMcPBaFBld5gwsTH9xJFro88ZGXaarvJ6+w2OMlvMjPi\n"
-                               "Oh/t4mj05cTfvTUv7kBVXMfL6IeW0+F+6nn9ulOebi+IRuvWxWUyVmVTCLoiszkB\n"
-                               "sQIDAQAB\n"
-                               "-----END PUBLIC KEY-----\n";
-
 static enum err write_key(struct store_tx *tx, void *arg)
 {
 	(void)arg;
 	return store_install_key_put(tx, STR("kid-1"), STR(key_2048), 1);
-}
-
-static void quiet(const char *line, size_t len, void *arg)
-{
-	(void)line, (void)len, (void)arg;
 }
 
 static int begin(void **state)

@@ -1,15 +1,10 @@
 /* Slow clients, waiting requests and the graceful stop, with a clock that only the test moves. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "test.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/log.h"
 #include "raw_client.h"
@@ -279,13 +274,6 @@ static void stopping_does_not_wait_for_ever(void **state)
 	assert_int_equal(atomic_load(&t->ended), WAITING);
 	assert_int_equal(atomic_load(&t->waited), 0);
 	close(half);
-}
-
-static void quiet(const char *line, size_t len, void *arg)
-{
-	(void)line;
-	(void)len;
-	(void)arg;
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)

@@ -1,14 +1,9 @@
 /* A real server on a loopback port, asked by plain sockets: answers, refusals, limits. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "test.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/log.h"
 #include "raw_client.h"
@@ -395,13 +390,6 @@ static void the_peer_is_kept(void **state)
 	struct raw_answer a;
 	raw_ask(srv->address, GET("/p"), &a);
 	assert_has(&a, "\"peer\":1,"); /* 127.0.0.1 */
-}
-
-static void quiet(const char *line, size_t len, void *arg)
-{
-	(void)line;
-	(void)len;
-	(void)arg;
 }
 
 static void deny(struct request *req, void *room)

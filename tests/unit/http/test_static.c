@@ -1,16 +1,11 @@
 /* The static folder: what is loaded, what is refused, and how assets are served. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "test.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
-
-#include <cmocka.h>
 
 #include "base/log.h"
 #include "http/static_files.h"
@@ -263,13 +258,6 @@ static void assets_are_served(void **state)
 	}
 	test_server_free(t, 10000);
 	static_files_free(served);
-}
-
-static void quiet(const char *line, size_t len, void *arg)
-{
-	(void)line;
-	(void)len;
-	(void)arg;
 }
 
 int main(void)

@@ -1,17 +1,12 @@
 /* The server's own TLS, with a certificate made for the test: an answer over it, and noise that does no harm. */
+#include "test.h"
+
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/log.h"
 #include "raw_client.h"
@@ -115,13 +110,6 @@ static void a_silent_handshake_is_cut(void **state)
 	test_server_until_open(t, 1);
 	test_server_free(t, 10000); /* an idle one does not hold the stop up */
 	close(fd);
-}
-
-static void quiet(const char *line, size_t len, void *arg)
-{
-	(void)line;
-	(void)len;
-	(void)arg;
 }
 
 static void a_bad_certificate_stops_the_start(void **state)

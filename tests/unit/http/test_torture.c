@@ -1,18 +1,13 @@
 /* Every request of tests/vectors/http1-torture.json, as raw bytes to a real server: the status must be one the
  * vector expects. Where this server differs, or the vector leaves it open, the table below says what it does and why.
  */
+#include "test.h"
+
 #include <jansson.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/b64.h"
 #include "base/log.h"
@@ -110,13 +105,6 @@ static void every_vector_gets_what_it_should(void **state)
 	assert_true(i > 30);
 	test_server_free(t, 10000);
 	json_decref(file);
-}
-
-static void quiet(const char *line, size_t len, void *arg)
-{
-	(void)line;
-	(void)len;
-	(void)arg;
 }
 
 int main(void)

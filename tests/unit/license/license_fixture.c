@@ -107,19 +107,12 @@ static void bring_down(struct fixture *f)
 	timers_free(f->timers);
 }
 
-static void no_log(const char *line, size_t len, void *arg)
-{
-	(void)line;
-	(void)len;
-	(void)arg;
-}
-
 int fixture_setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
 	assert_non_null(f);
 	assert_true(crypto_init());
-	log_set_sink(no_log, NULL);
+	log_set_sink(quiet, NULL);
 	pthread_mutex_init(&f->lock, NULL);
 	clock_manual_init(&f->clock, START);
 	assert_int_equal(keyring_random(&f->keyring), OK);

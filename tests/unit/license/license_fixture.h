@@ -1,11 +1,7 @@
 /* license_fixture.h - a tenant table, a store in memory, look-ups on a clock that tests step, and a host that answers
  * only when the test says so. Assertions fail at the caller's line. */
 #pragma once
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "test.h"
 
 #include "base/clock.h"
 #include "base/timers.h"

@@ -165,7 +165,7 @@ static void test_put_fails_cleanly(void **state)
 	}
 }
 
-static void quiet(void *arg, const struct problem *p)
+static void count_problem(void *arg, const struct problem *p)
 {
 	(void)p;
 	++*(int *)arg;
@@ -181,7 +181,7 @@ static void test_features_parse_fails_cleanly(void **state)
 		alloc_faults_arm(nth, false);
 		err = features_parse(STR("{\"features\":{\"a\":{\"active\":\"allow\"},\"b\":{\"default\":\"deny\"}},\"pages\":{"
 		                         "\"/x\":\"a\",\"/y\":\"b\"}}"),
-		                     "f.json", quiet, &problems, &features);
+		                     "f.json", count_problem, &problems, &features);
 		(void)alloc_faults_disarm();
 		assert_true(err == OK || err == ERR_NOMEM);
 		assert_in_range(nth, 0, 200);
