@@ -108,7 +108,10 @@ function toggle(button, target, open) {
   target(open);
 }
 const setApps = (open) => toggle($('apps-button'), (o) => { $('apps-list').hidden = !o; }, open);
-const setNav = (open) => toggle($('nav-button'), (o) => $('nav').classList.toggle('open', o), open);
+const setNav = (open) => toggle($('nav-button'), (o) => {
+  $('nav').classList.toggle('open', o);
+  if (o) $('nav').scrollIntoView();
+}, open);
 function closeApps() { setApps(false); }
 
 export function startNav(onRoute) {
