@@ -26,7 +26,7 @@ bool str_starts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
 bool str_istarts(struct str s, struct str prefix);
 struct str str_trim(struct str s);                      /* ASCII blank and tab */
-struct str str_trim_end(struct str s, char c);           /* without every c at its end */
+struct str str_trim_end(struct str s, char c);          /* without every c at its end */
 int str_cmp(struct str a, struct str b);                /* by unsigned bytes */
 bool str_ifind(struct str haystack, struct str needle); /* ASCII case-insensitive "contains" */
 
