@@ -1,4 +1,4 @@
-/* library_answers.c - what libmicrohttpd refuses while it parses is answered by us all the same.
+/* library_answers.c - what libmicrohttpd refuses while it parses is answered by us all the same; and its one stall.
  *
  * A request line without a version, a header line without a colon, headers over its memory, a malformed length or
  * chunk: the library answers these itself, in HTML and without the safe header set (a malformed length even twice),
@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "http/conn.h"
 #include "http/reply.h"
@@ -37,6 +38,18 @@ enum MHD_Result library_queue(struct MHD_Connection *mhd, unsigned status, struc
 	queue_fn *fn = NULL;
 	memcpy(&fn, &symbol, sizeof fn); /* POSIX allows it, ISO C has no cast for it */
 	return fn ? fn(mhd, status, response) : MHD_NO;
+}
+
+/* libmicrohttpd 0.9.75 asks for 128 events at a time. When it gets just as many it asks again, with the same and
+ * perhaps endless timeout, before it serves the first of them. So it never gets all it asks for; the rest comes next
+ * time. */
+PRECEDES_THE_LIBRARY int epoll_wait(int epoll, struct epoll_event *events, int max_events, int timeout_ms)
+{
+	static _Atomic(void *) found;
+	void *symbol = library_symbol(&found, "epoll_wait");
+	int (*fn)(int, struct epoll_event *, int, int) = NULL;
+	memcpy(&fn, &symbol, sizeof fn);
+	return fn(epoll, events, max_events > 1 ? max_events - 1 : max_events, timeout_ms);
 }
 
 static const char *code_of(unsigned status)
