@@ -98,7 +98,6 @@ describe('every view in every look', () => {
       test(`${name}, ${look.name}`, async () => {
         const view = await open(typeof hash === 'function' ? hash() : hash, look);
         await ready(view.page);
-        await view.page.waitForLoadState('networkidle').catch(() => {});
         await view.fits();
         await view.accessible();
         await view.page.setViewportSize({ width: look.size.width, height: Math.min(2400, await view.page.evaluate(() => document.documentElement.scrollHeight)) });
