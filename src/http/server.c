@@ -168,11 +168,12 @@ static enum err start_library(struct http_server *s)
 		pool[0].option = MHD_OPTION_END;
 	s->daemon = MHD_start_daemon(
 	    flags, 0, NULL, NULL, request_on_data, s, MHD_OPTION_EXTERNAL_LOGGER, access_library, s, MHD_OPTION_ARRAY, pool,
-	    /* the limit is ours (accept_one); the library splits its own evenly among workers */
-	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)(o->connections_max + o->threads), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-	    (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_URI_LOG_CALLBACK,
-	    request_on_target, s, MHD_OPTION_UNESCAPE_CALLBACK, request_unescape, s, MHD_OPTION_NOTIFY_COMPLETED,
-	    request_on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, conn_notify, s,
+	    /* The limit is ours (accept_one). The library splits its own among workers, and a worker that is handed one
+	       more than its share keeps a lock for ever (0.9.75): so each share is all there can be. */
+	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)((o->connections_max + 1) * (o->threads > 1 ? o->threads : 1)),
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
+	    MHD_OPTION_URI_LOG_CALLBACK, request_on_target, s, MHD_OPTION_UNESCAPE_CALLBACK, request_unescape, s,
+	    MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, conn_notify, s,
 	    /* what strict parsing drops without a word reaches framing_check() instead, whose refusal is an answer */
 	    MHD_OPTION_STRICT_FOR_CLIENT, 0, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 	return s->daemon ? OK : fail(s, s->o.listen, "the HTTP library did not start");
