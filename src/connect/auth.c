@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/form.h"
 #include "connect/auth_internal.h"
 #include "connect/descriptor.h"
-#include "base/form.h"
 #include "license/tenants.h"
 
 struct str auth_base_path(const struct connect *c)

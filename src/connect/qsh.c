@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/b64.h"
-#include "base/secret.h"
 #include "base/form.h"
+#include "base/secret.h"
 
 struct param {
 	struct str name, value; /* canonically encoded */

@@ -7,8 +7,8 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "base/secret.h"
 #include "base/form.h"
+#include "base/secret.h"
 #include "connect/qsh.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -2,8 +2,8 @@
 #include "vectors.h"
 
 #include "base/buf.h"
-#include "base/secret.h"
 #include "base/form.h"
+#include "base/secret.h"
 #include "connect/qsh.h"
 
 enum { PLENTY = 16 << 20 };
