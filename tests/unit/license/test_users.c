@@ -8,9 +8,11 @@
 #include "license/users.h"
 #include "store_block.h"
 
+enum deed { ADD, UPDATE, DEACTIVATE, LEAVE, ERASE };
+
 struct act {
 	struct fixture *f;
-	enum { ADD, UPDATE, DEACTIVATE, LEAVE, ERASE } what;
+	enum deed what;
 	const char *account;
 };
 
@@ -39,7 +41,7 @@ static enum err act_run(struct store_tx *tx, void *arg)
 	}
 }
 
-static void act(struct fixture *f, int what, const char *account)
+static void act(struct fixture *f, enum deed what, const char *account)
 {
 	struct act a = {f, what, account};
 	assert_int_equal(store_write(f->store, act_run, &a), OK);
