@@ -43,7 +43,7 @@ test('each licence state changes what a page may do', async () => {
     [{ state: 'evaluation', expires_at: expires(5) }, 'enabled', 'Download CSV'],
     [{ state: 'expired', expires_at: expires(-50) }, 'disabled', 'The licence has ended'],
   ]) {
-    await demo.control('PUT', 'acme/license', license);
+    await demo.license(license);
     let frame = await open(view, 'board');
     const text = board === 'enabled' ? 'A sample of a licensed feature' : 'Nothing can be changed here.';
     await frame.getByText(text).first().waitFor();
@@ -57,7 +57,7 @@ test('each licence state changes what a page may do', async () => {
 });
 
 test('a seat is taken by name and freed by an administrator; colours are the site\'s', async () => {
-  await demo.control('PUT', 'acme/license', { state: 'active', users: 1 });
+  await demo.license({ state: 'active', users: 1 });
   const { user, accounts } = await demo.control('GET', 'acme');
   const { name } = accounts.find((a) => a.account_id === user.account_id);
   const view = await browser.open();

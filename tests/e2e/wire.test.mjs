@@ -142,6 +142,7 @@ describe('a stop breaks no answer', () => {
     await site.install(server);
     const waiting = Array.from({ length: 20 }, () => site.apiLicense(server));
     await until('the look-up arrives', () => held.length === 1);
+    await until('every request waits', async () => await server.metric('licgate_license_waiting') === 20);
     const stopped = server.stop();
     held[0].writeHead(200).end(JSON.stringify(active()));
     for (const { status } of await Promise.all(waiting)) assert.ok(status === 200 || status === 503, `${status}`);
