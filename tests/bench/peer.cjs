@@ -19,8 +19,15 @@ const app = express();
 app.set('port', port);
 const addon = ace(app, { config: { production: { port, errorTemplate: false, store: { adapter: 'sequelize', url, dialect: 'postgres', logging: false }, localBaseUrl: 'https://app.example.test' } } },
   { info() {}, warn() {}, error() {}, debug() {}, log() {} });
+// The middleware of that framework's own app template: the same safe headers that licgate sends.
+app.use(require('compression')());
 app.use(express.urlencoded({ extended: false }));
 app.use(express.json());
+app.use(require('cookie-parser')());
+app.use(require('helmet').hsts({ maxAge: 31536000, includeSubDomains: true }));
+app.use(require('helmet').referrerPolicy({ policy: ['same-origin'] }));
+app.use(require('helmet').noSniff());
+app.use(require('nocache')());
 app.use(addon.middleware());
 app.get('/app/license.json', addon.authenticate(), (req, res) => {
   res.json({ tenant: req.context.clientKey, state: req.query.lic === 'active' ? 'active' : 'none', reason: 'lic_active', source: 'lic', age: 0,
