@@ -1,6 +1,6 @@
 /* Authenticators of pages and context routes, and the verification they share with forward authentication. Runs on the
  * request's worker, never waits. An unknown tenant costs the same work as a bad signature and gets the same answer;
- * what was wrong is for the operator (failures.h). Source: reference/connect.md, CONTRACT "Tokens". */
+ * what was wrong is for the operator (failures.h). Rules: docs/security.md. */
 #include <string.h>
 
 #include "base/cleanup.h"

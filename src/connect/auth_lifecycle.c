@@ -1,6 +1,6 @@
 /* Authenticator of signed callbacks: RS256 with the key of an install-key host. A key that is kept is used at once;
  * else the request waits for the fetch, which has its own deadline. Everything is in the request's arena, which lives
- * until the request was woken. Source: reference/connect.md "Who signs what". */
+ * until the request was woken. Rules: docs/security.md. */
 #include "connect/auth_internal.h"
 
 struct key_wait {

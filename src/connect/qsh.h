@@ -3,7 +3,7 @@
  * qsh = hex SHA-256(METHOD & "&" & PATH & "&" & QUERY). PATH is the raw path: base path stripped by whole segments, one
  * trailing slash dropped, empty becomes "/", '&' becomes %26, nothing else changes. QUERY: parameters decoded, `jwt`
  * left out, grouped, sorted (values by UTF-16 code units, names by their encoded form), encoded again. Source:
- * reference/connect.md. Pure; no limits of its own but the arena's. */
+ * Atlassian's "Creating a query string hash". Pure; no limits of its own but the arena's. */
 #pragma once
 #include "base/arena.h"
 #include "base/str.h"

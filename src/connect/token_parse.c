@@ -1,6 +1,6 @@
 /* From the bytes of a token to a struct token_unverified: split, base64url, header, claims. Nothing here is secret or
  * believed, so nothing needs constant time. The usual JOSE headers are recognised by their bytes; whatever else is read
- * strictly. Source: RFC 7515 sections 4.1, 5.2, 7.1, RFC 7519 section 7.2, reference/traps.md. */
+ * strictly. Source: RFC 7515 sections 4.1, 5.2, 7.1, RFC 7519 section 7.2. */
 #include <string.h>
 
 #include "base/b64.h"

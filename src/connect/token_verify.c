@@ -1,5 +1,5 @@
 /* The judgement: signature first, so that nothing else is worth forging, then times, audience, qsh. The only makers of
- * a struct claims are the two verify functions. Source: reference/connect.md; RFC 7519 sections 4.1.3 to 4.1.6. */
+ * a struct claims are the two verify functions. Source: RFC 7519 sections 4.1.3 to 4.1.6. */
 #include <assert.h>
 #include <string.h>
 

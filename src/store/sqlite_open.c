@@ -3,7 +3,7 @@
  * The file is made with mode 0600 before SQLite opens it; the -wal and -shm files take their mode from it, so no umask
  * has to change under other threads. The schema's version is user_version; a migration is one file of schema/ and runs
  * in one transaction under the write lock, so that two processes that start together do it once. A database that is
- * somebody else's, or of a newer licgate, is refused and left alone. Pragmas: reference/traps.md,
+ * somebody else's, or of a newer licgate, is refused and left alone. Pragmas:
  * sqlite.org/security.html. */
 #include <errno.h>
 #include <fcntl.h>
