@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -344,6 +346,23 @@ static void three_connections(struct http_options *o)
 	o->connections_max = 3;
 }
 
+/* Just as many events as it asks for would make the library wait again before it serves them (library_answers.c). */
+static void an_epoll_never_gives_all_that_is_asked_for(void **state)
+{
+	(void)state;
+	int epoll = epoll_create1(EPOLL_CLOEXEC), fds[3];
+	struct epoll_event got[2], want = {.events = EPOLLIN};
+	for (int i = 0; i < 3; i++) {
+		fds[i] = eventfd(1, EFD_CLOEXEC);
+		assert_int_equal(epoll_ctl(epoll, EPOLL_CTL_ADD, fds[i], &want), 0);
+	}
+	assert_int_equal(epoll_wait(epoll, got, 2, 0), 1);
+	assert_int_equal(epoll_wait(epoll, got, 1, 0), 1);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+	close(epoll);
+}
+
 static void connections_over_the_limit_are_closed(void **state)
 {
 	(void)state;
@@ -438,6 +457,7 @@ int main(void)
 	    cmocka_unit_test(long_requests_are_answered),
 	    cmocka_unit_test(every_request_ends_once),
 	    cmocka_unit_test(many_connections_at_once),
+	    cmocka_unit_test(an_epoll_never_gives_all_that_is_asked_for),
 	    cmocka_unit_test(connections_over_the_limit_are_closed),
 	    cmocka_unit_test(listens_on_ipv6_with_one_thread),
 	    cmocka_unit_test(the_peer_is_kept),

@@ -34,7 +34,7 @@ static void write_file(const char *name, const char *text)
 static int make_folder(void **state)
 {
 	(void)state;
-	strcpy(dir, "/tmp/test_static.XXXXXX");
+	(void)snprintf(dir, sizeof dir, "/tmp/test_static.XXXXXX");
 	if (!mkdtemp(dir))
 		return -1;
 	static char css[4000];
