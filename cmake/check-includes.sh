@@ -6,15 +6,20 @@ cd "$(dirname "$0")/.."
 # A room may include itself and what stands before it here.
 declare -A allowed=(
 	[base]="base"
+	[token]="base token"
 	[config]="base config"
 	[http]="base http"
 	[store]="base store"
-	[events]="base store events"
+	[events]="base config http store events"
 	[license]="base config store events license"
-	[connect]="base config http store events license connect"
-	[authz]="base config http store events license connect authz"
-	[admin]="base config http store events license connect admin"
-	[sim]="base config http connect sim"
+	[connect]="base token config http store events license connect"
+	[market]="base config http store events license market"
+	[segment]="base config http store events license segment"
+	[github]="base token config http store events license github"
+	[forge]="base token config http store events license forge"
+	[authz]="base token config http store events license connect forge authz"
+	[admin]="base token config http store events license connect market segment github forge admin"
+	[sim]="base token config http connect sim"
 )
 # header pattern -> files that may include it
 home() {
@@ -23,8 +28,8 @@ home() {
 	curl/*) echo 'src/http/client' ;;
 	sqlite3.h) echo 'src/store/' ;;
 	libpq-fe.h) echo 'src/store/' ;;
-	jwt.h) echo 'src/connect/token_mint.c' ;;
-	openssl/*) echo 'src/base/secret.c src/base/digest.c src/base/algorithms.h src/connect/token src/sim/keys.c' ;;
+	jwt.h) echo 'src/token/token_mint.c' ;;
+	openssl/*) echo 'src/base/secret.c src/base/digest.c src/base/algorithms.h src/token/token src/sim/keys.c' ;;
 	zlib.h) echo 'src/http/static' ;;
 	*) echo 'src/' ;;
 	esac

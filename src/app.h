@@ -6,7 +6,7 @@
 #include "http/server.h"
 
 /* Which part's pointer a route's handler gets (http/route.h). */
-enum { ROOM_APP, ROOM_CONNECT, ROOM_FILES, ROOM_ADMIN };
+enum { ROOM_APP, ROOM_CONNECT, ROOM_FILES, ROOM_ADMIN, ROOM_SEGMENT, ROOM_GITHUB, ROOM_FORGE };
 
 extern const struct route_table public_routes, admin_routes; /* routes.c */
 

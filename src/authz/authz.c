@@ -15,7 +15,7 @@
 #include "authz/original.h"
 #include "base/log.h"
 #include "connect/gate.h"
-#include "connect/token.h"
+#include "token/token.h"
 
 enum proxy { PROXY_NGINX, PROXY_FORWARD, PROXY_ENVOY };
 static const struct {

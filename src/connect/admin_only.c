@@ -2,7 +2,7 @@
 #include "connect/admin_only.h"
 
 #include "connect/host.h"
-#include "connect/token.h"
+#include "token/token.h"
 
 struct step {
 	handler_fn *then, *deny;

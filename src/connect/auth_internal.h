@@ -1,7 +1,7 @@
 /* auth_internal.h - what auth.c and auth_lifecycle.c share: how a refusal is kept and answered. */
 #pragma once
 #include "connect/connect.h"
-#include "connect/qsh.h"
+#include "token/qsh.h"
 
 /* One token's way through verification: what a refusal is recorded with. */
 struct attempt {

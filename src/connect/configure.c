@@ -13,8 +13,8 @@
 #include "connect/json_body.h"
 #include "connect/request_write.h"
 #include "connect/seat_reply.h"
-#include "connect/token.h"
 #include "license/choices.h"
+#include "token/token.h"
 
 enum { HOLDERS_MAX = 200, ANSWER_MAX = 1024 * 1024 };
 

@@ -3,7 +3,7 @@
  * A ring of FAILURES_KEPT entries in memory; never the token, never a secret. Each entry bounded. Thread-safe. */
 #pragma once
 #include "base/arena.h"
-#include "connect/token.h"
+#include "token/token.h"
 
 enum { FAILURES_KEPT = 1000, FAILURE_CANONICAL_MAX = 512 };
 

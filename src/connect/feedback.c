@@ -11,9 +11,9 @@
 #include "connect/feedback_body.h"
 #include "connect/json_body.h"
 #include "connect/request_write.h"
-#include "connect/token.h"
 #include "events/journal.h"
 #include "license/users.h"
+#include "token/token.h"
 
 struct feedback {
 	struct request_write write;

@@ -11,8 +11,8 @@
 #include "base/cleanup.h"
 #include "base/jsonw.h"
 #include "base/secret.h"
-#include "connect/qsh.h"
-#include "connect/token.h"
+#include "token/qsh.h"
+#include "token/token.h"
 
 enum { JWT_LIFE_S = 180, KEPT_MAX = 10000, IN_FLIGHT_MAX = 1000, ARENA_MAX = 64 * 1024 };
 

@@ -1,7 +1,7 @@
 /* host_internal.h - what the files of the host calls share. */
 #pragma once
+#include "base/kept.h"
 #include "connect/host.h"
-#include "connect/kept.h"
 
 struct host {
 	const struct clock *clock;

@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "connect/host_internal.h"
-#include "connect/token.h"
+#include "token/token.h"
 
 enum {
 	ASSERTION_LIFE_S = 60,

@@ -12,9 +12,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/kept.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "connect/kept.h"
 
 enum { KID_MAX = TOKEN_KID_MAX, ANSWER_MAX = 16 * 1024, KEPT_MAX = 4096, IN_FLIGHT_MAX = 256 };
 

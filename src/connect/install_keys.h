@@ -3,9 +3,9 @@
  * One fetch per kid however many installs wait; hosts tried in the configured order; kid checked before any request
  * leaves. A cap on fetches for unknown kids, so that made-up kids cannot be turned into traffic. Kept in the store. */
 #pragma once
-#include "connect/token.h"
 #include "http/client.h"
 #include "store/store.h"
+#include "token/token.h"
 
 struct install_keys;
 struct install_keys_options {

@@ -13,8 +13,8 @@
 #include "connect/descriptor.h"
 #include "connect/json_body.h"
 #include "connect/request_write.h"
-#include "connect/token.h"
 #include "events/journal.h"
+#include "token/token.h"
 
 static const int64_t DAY_MS = 86400000;
 

@@ -7,7 +7,7 @@
 #include "connect/descriptor.h"
 #include "connect/gate.h"
 #include "connect/page_reply.h"
-#include "connect/token.h"
+#include "token/token.h"
 
 /* A page route's token covers the whole query, and so does a token made for this very API request; a context token
  * covers nothing. */

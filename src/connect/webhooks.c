@@ -12,9 +12,9 @@
 #include "connect/connect.h"
 #include "connect/json_body.h"
 #include "connect/request_write.h"
-#include "connect/token.h"
 #include "connect/webhook_body.h"
 #include "license/users.h"
+#include "token/token.h"
 
 struct webhook {
 	struct request_write write;

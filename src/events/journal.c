@@ -87,6 +87,28 @@ static enum err event_id(const struct event *e, char ret[static ID_SIZE])
 	return OK;
 }
 
+static void write_field(struct jsonw *w, const struct event_field *f)
+{
+	switch (f->kind) {
+	case EVENT_INT:
+		jw_kint(w, f->name, f->num);
+		break;
+	case EVENT_BOOL:
+		jw_kbool(w, f->name, f->num != 0);
+		break;
+	case EVENT_TEXT:
+		if (f->text.len)
+			jw_kstr(w, f->name, f->text);
+		break;
+	case EVENT_JSON:
+		if (f->text.len) {
+			jw_key(w, f->name);
+			jw_raw(w, f->text);
+		}
+		break;
+	}
+}
+
 static void write_data(struct jsonw *w, const struct event *e, const char *id)
 {
 	jw_obj(w);
@@ -96,19 +118,14 @@ static void write_data(struct jsonw *w, const struct event *e, const char *id)
 		jw_str(w, e->tenant);
 	else
 		jw_null(w);
-	jw_kz(w, "marketplace", "atlassian");
+	jw_kz(w, "marketplace", e->marketplace ? e->marketplace : "atlassian");
 	if (e->source)
 		jw_kz(w, "source", e->source);
 	if (e->effective_at)
 		jw_ktime(w, "effective_at", e->effective_at);
 	jw_ktime(w, "observed_at", e->at);
-	for (size_t i = 0; i < e->field_count; i++) {
-		const struct event_field *f = &e->fields[i];
-		if (f->is_int)
-			jw_kint(w, f->name, f->num);
-		else if (f->text.len)
-			jw_kstr(w, f->name, f->text);
-	}
+	for (size_t i = 0; i < e->field_count; i++)
+		write_field(w, &e->fields[i]);
 	jw_end_obj(w);
 }
 

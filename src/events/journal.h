@@ -11,17 +11,20 @@
 
 struct event_field {
 	const char *name;
-	struct str text; /* used unless is_int */
-	bool is_int;
-	int64_t num;
+	enum { EVENT_TEXT, EVENT_INT, EVENT_BOOL, EVENT_JSON } kind; /* JSON: text is JSON already */
+	struct str text;                                             /* of TEXT and JSON; empty: left out */
+	int64_t num;                                                 /* of INT and BOOL */
 };
 #define EF_STR(n, s) ((struct event_field){.name = (n), .text = (s)})
 #define EF_Z(n, z) ((struct event_field){.name = (n), .text = str_of(z)})
-#define EF_INT(n, i) ((struct event_field){.name = (n), .is_int = true, .num = (int64_t)(i)})
+#define EF_INT(n, i) ((struct event_field){.name = (n), .kind = EVENT_INT, .num = (int64_t)(i)})
+#define EF_BOOL(n, b) ((struct event_field){.name = (n), .kind = EVENT_BOOL, .num = (b)})
+#define EF_JSON(n, s) ((struct event_field){.name = (n), .kind = EVENT_JSON, .text = (s)})
 
 struct event {
 	const char *type;                 /* "tenant.installed": of the catalogue, asserted */
 	struct str tenant;                /* empty: null */
+	const char *marketplace;          /* NULL: "atlassian" */
 	const char *source;               /* "lifecycle", "lookup", "admin" …; NULL: absent */
 	int64_t at;                       /* observed_at, wall ms */
 	int64_t effective_at;             /* 0: absent */

@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "http/route.h"
 
-struct claims; /* connect/token.h: made by the verifier alone */
+struct claims; /* token/token.h: made by the verifier alone */
 struct tenant; /* license/tenants.h */
 struct http_server;
 struct log_field;

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "connect/qsh.h"
-#include "connect/token.h"
 #include "sim/sim_parts.h"
+#include "token/qsh.h"
+#include "token/token.h"
 
 enum { SLOW_MS = 30 * 1000, RESOURCE_MAX = 16 * 1024 };
 

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "connect/qsh.h"
-#include "connect/token.h"
 #include "sim/sim_parts.h"
+#include "token/qsh.h"
+#include "token/token.h"
 
 enum { PAGE_LIFE_S = 180, CONTEXT_LIFE_S = 15 * 60, CLAIMS_MAX = 4096, QSH_ARENA_MAX = 1024 * 1024 };
 

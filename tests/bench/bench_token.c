@@ -5,8 +5,8 @@
 #include <time.h>
 
 #include "base/secret.h"
-#include "connect/qsh.h"
-#include "connect/token.h"
+#include "token/qsh.h"
+#include "token/token.h"
 
 static double now_ns(void)
 {

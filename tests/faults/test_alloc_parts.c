@@ -12,9 +12,9 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "connect/descriptor.h"
-#include "connect/qsh.h"
-#include "connect/token.h"
 #include "test.h"
+#include "token/qsh.h"
+#include "token/token.h"
 #include "world.h"
 
 enum { NTH_MAX = 20000 };

@@ -16,8 +16,8 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/secret.h"
-#include "connect/qsh.h"
-#include "connect/token.h"
+#include "token/qsh.h"
+#include "token/token.h"
 
 #define APP_URL "http://app.example"
 #define ADMIN_TOKEN "operator-of-the-fault-tests"

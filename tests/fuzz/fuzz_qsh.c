@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/form.h"
 #include "base/secret.h"
-#include "connect/qsh.h"
+#include "token/qsh.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../unit/connect/claims_twin.h"
-#include "../unit/connect/minted.h"
-#include "connect/qsh.h"
-#include "connect/token.h"
+#include "../unit/token/claims_twin.h"
+#include "../unit/token/minted.h"
+#include "token/qsh.h"
+#include "token/token.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "authz/authz.h"
-#include "connect/minted.h"
-#include "connect/qsh.h"
+#include "token/minted.h"
+#include "token/qsh.h"
 
 static const struct license_facts LICENSED = {.valid = true, .resource = 1, .users_max = 100, .max_age_s = -1};
 static const struct license_facts UNLICENSED = {.valid = false, .resource = 1, .max_age_s = -1};

@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "minted.h"
+#include "token/minted.h"
 
 struct outcome outcome;
 struct key_script key_script;

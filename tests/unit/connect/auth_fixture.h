@@ -1,7 +1,7 @@
 /* auth_fixture.h - one request in front of the authenticators, without a server: the answer, the waiting and the key
  * cache are doubles that write down what happened. Tenants and failures are the real ones. */
 #pragma once
-#include "vectors.h"
+#include "token/vectors.h"
 
 #include "base/clock.h"
 #include "connect/auth_internal.h"

@@ -9,8 +9,8 @@
 
 #include "connect/connect.h"
 #include "connect/descriptor.h"
-#include "connect/token.h"
 #include "events/journal.h"
+#include "token/token.h"
 
 #define CLIENT "client-1"
 #define SECRET "secret-of-client-1-0123456789"

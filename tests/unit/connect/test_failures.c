@@ -1,5 +1,5 @@
 /* The ring of the last refusals: newest first, bounded, safe for many threads, without memory still there. */
-#include "vectors.h"
+#include "token/vectors.h"
 
 #include <pthread.h>
 #include <stdio.h>

@@ -19,9 +19,9 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "connect/host.h"
-#include "connect/qsh.h"
-#include "connect/token.h"
 #include "fake_server.h"
+#include "token/qsh.h"
+#include "token/token.h"
 
 #define APP_KEY "com.example.app"
 #define CLIENT_KEY "11111111-aaaa"

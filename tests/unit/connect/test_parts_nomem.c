@@ -9,8 +9,8 @@
 #include "base/secret.h"
 #include "connect/connect.h"
 #include "connect/host.h"
-#include "connect/token.h"
 #include "install_key.h"
+#include "token/token.h"
 
 static struct clock_manual now;
 static struct store *store;

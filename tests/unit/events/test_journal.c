@@ -50,16 +50,22 @@ static enum err add(struct journal *j, const char *type, struct str tenant, stru
 static void an_event_has_every_member_that_applies(void **state)
 {
 	struct journal *j = *state;
-	const struct event_field fields[] = {EF_Z("from", "active"), EF_Z("to", ""), EF_INT("amount_cents", -12000)};
+	const struct event_field fields[] = {EF_Z("from", "active"),
+	                                     EF_Z("to", ""),
+	                                     EF_INT("amount_cents", -12000),
+	                                     EF_BOOL("partial", true),
+	                                     EF_JSON("previous", STR("{\"tier\":10}")),
+	                                     EF_JSON("absent", STR(""))};
 	const struct event e = {
 	    .type = "license.changed",
 	    .tenant = STR("ke\"y"),
+	    .marketplace = "github",
 	    .source = "lookup",
 	    .at = 1772445600000,
 	    .effective_at = 1772442000123,
 	    .once = STR("1"),
 	    .fields = fields,
-	    .field_count = 3,
+	    .field_count = 6,
 	};
 	size_t count;
 	assert_int_equal(journal_add(j->tx, &e), OK);
@@ -72,9 +78,9 @@ static void an_event_has_every_member_that_applies(void **state)
 	snprintf(
 	    want, sizeof(want),
 	    "{\"type\":\"license.changed\",\"timestamp\":\"2026-03-02T10:00:00Z\",\"data\":{\"id\":\"%s\","
-	    "\"tenant\":\"ke\\\"y\",\"marketplace\":\"atlassian\",\"source\":\"lookup\","
+	    "\"tenant\":\"ke\\\"y\",\"marketplace\":\"github\",\"source\":\"lookup\","
 	    "\"effective_at\":\"2026-03-02T09:00:00.123Z\",\"observed_at\":\"2026-03-02T10:00:00Z\",\"from\":\"active\","
-	    "\"amount_cents\":-12000}}",
+	    "\"amount_cents\":-12000,\"partial\":true,\"previous\":{\"tier\":10}}}",
 	    row->id);
 	assert_string_equal(row->json, want);
 }

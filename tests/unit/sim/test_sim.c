@@ -14,10 +14,10 @@
 
 #include "base/cleanup.h"
 #include "base/secret.h"
-#include "connect/qsh.h"
-#include "connect/token.h"
 #include "fake_server.h"
 #include "sim/sim_parts.h"
+#include "token/qsh.h"
+#include "token/token.h"
 
 enum { CALLS_KEPT = 32 };
 

@@ -1,6 +1,6 @@
 /* token_internal.h - what token_parse.c reads and token_verify.c judges. For those two files alone. */
 #pragma once
-#include "connect/token.h"
+#include "token/token.h"
 
 enum { TOKEN_AUD_MAX = 16 };
 

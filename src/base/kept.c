@@ -1,5 +1,5 @@
 /* kept.c - a hash table of entries, each an answer, a question under way, or both never; see kept.h. */
-#include "connect/kept.h"
+#include "base/kept.h"
 
 #include <assert.h>
 #include <pthread.h>

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #include "arena_fixture.h"
-#include "connect/qsh.h"
-#include "connect/token.h"
 #include "minted.h"
+#include "token/qsh.h"
+#include "token/token.h"
 
 static const char usual_header[] = "{\"typ\":\"JWT\",\"alg\":\"HS256\"}";
 #define SECRET STR("a-secret-of-a-tenant")

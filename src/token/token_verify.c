@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/secret.h"
-#include "connect/qsh.h"
-#include "connect/token_internal.h"
+#include "token/qsh.h"
+#include "token/token_internal.h"
 
 static struct str without_slash(struct str url)
 {

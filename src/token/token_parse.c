@@ -5,8 +5,8 @@
 
 #include "base/b64.h"
 #include "base/form.h"
-#include "connect/claims_json.h"
-#include "connect/token_internal.h"
+#include "token/claims_json.h"
+#include "token/token_internal.h"
 
 static const struct {
 	const char *name, *text;

@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "base/form.h"
 #include "base/secret.h"
-#include "connect/qsh.h"
+#include "token/qsh.h"
 
 enum { PLENTY = 16 << 20 };
 

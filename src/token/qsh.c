@@ -1,7 +1,7 @@
 /* The canonical form is made without a decoded copy: a raw piece is turned into its canonical encoding directly, and a
  * piece that is canonical already (the usual case) is only pointed at. Encoding is one-to-one, so equal encodings are
  * equal names; order of values looks through the encoding. */
-#include "connect/qsh.h"
+#include "token/qsh.h"
 
 #include <stdlib.h>
 #include <string.h>

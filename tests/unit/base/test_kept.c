@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "alloc_faults.h"
+#include "base/kept.h"
 #include "base/secret.h"
-#include "connect/kept.h"
 
 enum { MAX = 3, IN_FLIGHT_MAX = 2, TTL_MS = 1000 };
 

@@ -1,4 +1,4 @@
-/* vectors.h - what the connect tests share: cmocka, the vector files, text from JSON. */
+/* vectors.h - what tests of tokens share: cmocka, the vector files, text from JSON. */
 #pragma once
 #include <setjmp.h>
 #include <stdarg.h>

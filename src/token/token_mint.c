@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/secret.h"
-#include "connect/token.h"
+#include "token/token.h"
 
 static void cleanup_jwt(jwt_t **p)
 {

@@ -1,4 +1,4 @@
-/* token.h - strict verification of Connect tokens: our own trade, small and proven.
+/* token.h - strict verification of signed tokens: our own trade, small and proven.
  *
  * Split, strict base64url, header and claims as objects without duplicate names, alg exactly the pinned one, no crit,
  * key material in the header never used; then OpenSSL for the signature; then times, audience and qsh. What is

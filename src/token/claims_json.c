@@ -1,6 +1,6 @@
 /* Recursive descent over the bytes, depth capped. jansson builds a tree of heap nodes for what is looked at once, and
  * costs four times as much as the signature; see claims_json.h for what is promised instead. */
-#include "connect/claims_json.h"
+#include "token/claims_json.h"
 
 #include <errno.h>
 #include <math.h>

@@ -14,7 +14,7 @@
 #include "base/b64.h"
 #include "base/buf.h"
 #include "base/secret.h"
-#include "connect/token.h"
+#include "token/token.h"
 
 enum { NOW = 1750000000 };
 static const struct str audience = {"https://app.example", 19};

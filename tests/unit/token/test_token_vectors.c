@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 #include "arena_fixture.h"
-#include "connect/qsh.h"
-#include "connect/token.h"
+#include "token/qsh.h"
+#include "token/token.h"
 
 /* The app of a vector file, and its clock. */
 struct world {

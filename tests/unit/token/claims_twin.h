@@ -1,10 +1,10 @@
-/* claims_twin.h - the promise of connect/claims_json.h as one function, for the unit test and the fuzz target. */
+/* claims_twin.h - the promise of token/claims_json.h as one function, for the unit test and the fuzz target. */
 #pragma once
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "connect/claims_json.h"
+#include "token/claims_json.h"
 
 /* Where the second reading stands: the object or array open at each depth, and how far arrays were told. */
 struct claims_twin {

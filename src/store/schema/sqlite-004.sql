@@ -1,0 +1,1 @@
+-- Outgoing events: endpoints, and what is to be delivered to each.

@@ -1,0 +1,1 @@
+-- The Marketplace's reports: licences, transactions, their history.

@@ -1,0 +1,1 @@
+-- Segment: events of visitors, and the funnel.
