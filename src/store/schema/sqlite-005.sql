@@ -1,1 +1,120 @@
--- The Marketplace's reports: licences, transactions, their history.
+-- The Marketplace's reports: licences and transactions as last seen, every earlier version as a diff, where a poll stands.
+-- Days are text as the report has them (YYYY-MM-DD); times are wall-clock milliseconds, 0 = none. No contact is in any of
+-- these tables: `content` is the row without its contactDetails and partnerDetails' people.
+--
+-- A row that a poll brought or changed is `news` until its events are derived (in the order of news_seq), so that a poll
+-- that was cut short goes on where it stood and nothing is told twice.
+
+-- row_key: appEntitlementNumber, else licenseId, else addonLicenseId; a row that later gets a better one is renamed.
+CREATE TABLE market_licenses (
+	row_key            TEXT PRIMARY KEY NOT NULL,
+	app_key            TEXT,
+	hosting            TEXT,
+	edition            TEXT,
+	tier               TEXT,
+	status             TEXT,            -- lower case: active inactive cancelled, or what else the report says
+	license_type       TEXT,            -- upper case: COMMERCIAL EVALUATION …
+	maintenance_start  TEXT,
+	maintenance_end    TEXT,
+	evaluation_start   TEXT,            -- latestEvaluationStartDate
+	evaluation_end     TEXT,
+	billing_period     TEXT,
+	sandbox            INTEGER NOT NULL, -- installedOnSandbox is Yes
+	in_grace           INTEGER NOT NULL,
+	last_updated       TEXT,
+	campaign           TEXT,
+	content            TEXT NOT NULL,
+	content_hash       BLOB NOT NULL,    -- SHA-256 of content: what a poll compares first
+	first_seen         INTEGER NOT NULL,
+	changed_at         INTEGER NOT NULL,
+	seen_run           INTEGER NOT NULL, -- the last poll that brought it
+	news_seq           INTEGER NOT NULL, -- 0: its events are derived
+	news_previous      TEXT,             -- content at the last derivation; NULL: none, it is new
+	silent             INTEGER NOT NULL  -- came with the first poll: the present news makes no events
+) STRICT, WITHOUT ROWID;
+CREATE INDEX market_licenses_news ON market_licenses (news_seq) WHERE news_seq > 0;
+
+CREATE TABLE market_sales (
+	transaction_id     TEXT NOT NULL,
+	line_id            TEXT NOT NULL,
+	license_key        TEXT NOT NULL,    -- entitlement number, else licenseId, else addonLicenseId
+	app_key            TEXT,
+	hosting            TEXT,
+	tier               TEXT,
+	old_tier           TEXT,
+	edition            TEXT,
+	sale_type          TEXT,             -- lower case: new renewal upgrade downgrade refund …
+	license_type       TEXT,
+	payment_status     TEXT,             -- lower case: paid open uncollectible refunded …
+	billing_period     TEXT,
+	sale_date          TEXT,
+	maintenance_start  TEXT,
+	maintenance_end    TEXT,
+	price_cents        INTEGER NOT NULL, -- purchasePrice: what the customer paid
+	vendor_cents       INTEGER NOT NULL, -- vendorAmount
+	currency           TEXT NOT NULL,
+	refund_reason      TEXT,
+	original_id        TEXT,             -- originalTransactionDetails.transactionId
+	content            TEXT NOT NULL,
+	content_hash       BLOB NOT NULL,
+	first_seen         INTEGER NOT NULL,
+	changed_at         INTEGER NOT NULL,
+	seen_run           INTEGER NOT NULL,
+	news_seq           INTEGER NOT NULL,
+	news_previous      TEXT,
+	silent             INTEGER NOT NULL,
+	PRIMARY KEY (transaction_id, line_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX market_sales_news ON market_sales (news_seq) WHERE news_seq > 0;
+CREATE INDEX market_sales_license ON market_sales (license_key, sale_date);
+CREATE INDEX market_sales_date ON market_sales (sale_date);
+
+-- Every id of a licence row, for the join with `aliases` (same kinds): entitlement_number entitlement_id sen
+-- addon_license_id cloud_id host transaction_account.
+CREATE TABLE market_aliases (
+	row_key    TEXT NOT NULL REFERENCES market_licenses (row_key) ON DELETE CASCADE ON UPDATE CASCADE,
+	kind       TEXT NOT NULL,
+	value      TEXT NOT NULL,
+	first_seen INTEGER NOT NULL,
+	last_seen  INTEGER NOT NULL,
+	PRIMARY KEY (row_key, kind, value)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX market_aliases_value ON market_aliases (kind, value);
+CREATE INDEX aliases_value ON aliases (kind, value);
+
+-- Earlier versions: what a change replaced, as the members that differ ({"tier":["10 Users","25 Users"]}).
+CREATE TABLE market_history (
+	id      INTEGER PRIMARY KEY AUTOINCREMENT,
+	kind    TEXT NOT NULL CHECK (kind IN ('license', 'sale')),
+	row_key TEXT NOT NULL,               -- of a sale: transaction_id, a slash, line_id
+	at      INTEGER NOT NULL,
+	diff    TEXT NOT NULL
+) STRICT;
+CREATE INDEX market_history_row ON market_history (kind, row_key, id);
+
+-- What the reports say that licgate does not know: kept, counted, shown.
+CREATE TABLE market_oddities (
+	kind       TEXT NOT NULL,            -- license or sale
+	field      TEXT NOT NULL,
+	value      TEXT NOT NULL,            -- an unknown enum's value; 'type' where only the type is odd
+	count      INTEGER NOT NULL,
+	first_seen INTEGER NOT NULL,
+	last_seen  INTEGER NOT NULL,
+	PRIMARY KEY (kind, field, value)
+) STRICT, WITHOUT ROWID;
+
+-- One row: who polls (a lease), and where each kind of poll stands.
+CREATE TABLE market_polls (
+	kind         TEXT PRIMARY KEY NOT NULL, -- licenses, sales
+	holder       TEXT NOT NULL,             -- '': nobody polls
+	lease_until  INTEGER NOT NULL,
+	export_id    TEXT,                      -- of an export under way: asked for again after a crash
+	export_full  INTEGER NOT NULL,
+	run          INTEGER NOT NULL,
+	done_at      INTEGER NOT NULL,          -- last poll that ended well
+	full_at      INTEGER NOT NULL,          -- last full one; 0: none yet, so that the next is the silent first
+	failed_at    INTEGER NOT NULL,
+	failure      TEXT,
+	rows_seen    INTEGER NOT NULL,          -- of the last poll
+	rows_changed INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
