@@ -3,7 +3,7 @@
 -- these tables: `content` is the row without its contactDetails and partnerDetails' people.
 --
 -- A row that a poll brought or changed is `news` until its events are derived (in the order of news_seq), so that a poll
--- that was cut short goes on where it stood and nothing is told twice.
+-- that was cut short goes on where it stood and nothing is told twice. The first poll is silent: what it brings is no news.
 
 -- row_key: appEntitlementNumber, else licenseId, else addonLicenseId; a row that later gets a better one is renamed.
 CREATE TABLE market_licenses (
@@ -29,8 +29,7 @@ CREATE TABLE market_licenses (
 	changed_at         INTEGER NOT NULL,
 	seen_run           INTEGER NOT NULL, -- the last poll that brought it
 	news_seq           INTEGER NOT NULL, -- 0: its events are derived
-	news_previous      TEXT,             -- content at the last derivation; NULL: none, it is new
-	silent             INTEGER NOT NULL  -- came with the first poll: the present news makes no events
+	news_previous      TEXT              -- content at the last derivation; NULL: none, it is new
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX market_licenses_news ON market_licenses (news_seq) WHERE news_seq > 0;
 
@@ -62,7 +61,6 @@ CREATE TABLE market_sales (
 	seen_run           INTEGER NOT NULL,
 	news_seq           INTEGER NOT NULL,
 	news_previous      TEXT,
-	silent             INTEGER NOT NULL,
 	PRIMARY KEY (transaction_id, line_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX market_sales_news ON market_sales (news_seq) WHERE news_seq > 0;
