@@ -79,6 +79,21 @@ static enum err open_store(struct app *app)
 	return OK;
 }
 
+/* license_fetch_fn: each kind of tenant is asked for through its own door. */
+static enum err fetch_license(void *arg, const struct tenant *tenant, int resource, license_fetched_fn *done,
+                              void *done_arg)
+{
+	struct app *app = arg;
+	switch (tenant->kind) {
+	case TENANT_CONNECT:
+		return host_license_fetch(app->host, tenant, resource, done, done_arg);
+	case TENANT_GITHUB:
+	case TENANT_FORGE:
+		break;
+	}
+	return ERR_INVALID;
+}
+
 static enum err start_outgoing(struct app *app)
 {
 	const struct config *c = app->config;
@@ -114,8 +129,8 @@ static enum err start_outgoing(struct app *app)
 	                                   .wait_ms = c->license_wait_s * 1000,
 	                                   .grace_ms = c->grace_days * 86400000,
 	                                   .seat_idle_ms = c->seat_idle_days * 86400000,
-	                                   .fetch = host_license_fetch,
-	                                   .fetcher = app->host};
+	                                   .fetch = fetch_license,
+	                                   .fetcher = app};
 	if ((err = lookups_new(&lo, &app->lookups)) != OK)
 		return fail("licence look-ups", err);
 	return OK;

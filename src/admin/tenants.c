@@ -140,7 +140,7 @@ static void refresh_reply(struct request *req, void *room)
 	if (r->err != OK)
 		reply_err(req, r->err);
 	else
-		reply_problem(req, 502, r->failure, "the tenant's site did not tell its licence", NULL, 0);
+		reply_problem(req, 502, r->failure, "the tenant's licence could not be looked up", NULL, 0);
 }
 
 void admin_tenant_refresh(struct request *req, void *room)
@@ -150,7 +150,7 @@ void admin_tenant_refresh(struct request *req, void *room)
 	if (!t)
 		return;
 	struct refresh *r = arena_zalloc(&req->arena, sizeof(*r));
-	if (!r || t->status == TENANT_UNINSTALLED) {
+	if (!r || (t->status == TENANT_UNINSTALLED && t->kind == TENANT_CONNECT)) {
 		tenant_unref(t);
 		if (r)
 			reply_problem(req, 409, "uninstalled", "the tenant is uninstalled: its site answers no more", NULL, 0);

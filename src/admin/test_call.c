@@ -73,9 +73,12 @@ void admin_tenant_test_call(struct request *req, void *room)
 	struct test_call *call = arena_zalloc(&req->arena, sizeof(*call));
 	const char *path =
 	    arena_printf(&req->arena, "/rest/atlassian-connect/1/addons/%.400s", a->connect->descriptor->key);
-	if (!call || !path || t->status == TENANT_UNINSTALLED) {
+	if (!call || !path || t->status == TENANT_UNINSTALLED || t->kind != TENANT_CONNECT) {
+		const bool no_site = t->kind != TENANT_CONNECT;
 		tenant_unref(t);
-		if (call && path)
+		if (call && path && no_site)
+			reply_problem(req, 409, "not_connect", "the tenant has no Connect site to call", NULL, 0);
+		else if (call && path)
 			reply_problem(req, 409, "uninstalled", "the tenant is uninstalled: its site answers no more", NULL, 0);
 		else
 			reply_err(req, ERR_NOMEM);

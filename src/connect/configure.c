@@ -11,8 +11,8 @@
 #include "base/log.h"
 #include "connect/admin_only.h"
 #include "connect/json_body.h"
-#include "connect/request_write.h"
 #include "connect/seat_reply.h"
+#include "events/request_write.h"
 #include "license/choices.h"
 #include "token/token.h"
 

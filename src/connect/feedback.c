@@ -10,8 +10,8 @@
 #include "connect/connect.h"
 #include "connect/feedback_body.h"
 #include "connect/json_body.h"
-#include "connect/request_write.h"
 #include "events/journal.h"
+#include "events/request_write.h"
 #include "license/users.h"
 #include "token/token.h"
 

@@ -12,8 +12,8 @@
 #include "base/log.h"
 #include "connect/descriptor.h"
 #include "connect/json_body.h"
-#include "connect/request_write.h"
 #include "events/journal.h"
+#include "events/request_write.h"
 #include "token/token.h"
 
 static const int64_t DAY_MS = 86400000;

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/secret.h"
 #include "connect/base_url.h"
+#include "license/tenants.h"
 
 /* A secret shorter than this is not searched for inside other texts: one letter would hit them all. */
 enum { SECRET_SEARCH_MIN = 16 };
@@ -187,6 +188,8 @@ static bool read_fields(json_t *json, enum lifecycle_event event, const struct l
 			return false;
 	if (!str_eq(b->client_key, rules->iss))
 		return refuse(ret, ERR_DENIED, "wrong_client_key", "clientKey");
+	if (tenant_kind_of(b->client_key) != TENANT_CONNECT) /* no callback of this door touches another's tenant */
+		return refuse(ret, ERR_DENIED, "client_key_reserved", "clientKey");
 	return check_base_url(b, rules, ret);
 }
 

@@ -11,9 +11,9 @@
 #include "connect/base_url.h"
 #include "connect/lifecycle.h"
 #include "connect/lifecycle_classify.h"
-#include "connect/request_write.h"
 #include "connect/upkeep.h"
 #include "events/journal.h"
+#include "events/request_write.h"
 
 enum { SEALED_MAX = 1024 };
 

@@ -11,8 +11,8 @@
 #include "base/log.h"
 #include "connect/connect.h"
 #include "connect/json_body.h"
-#include "connect/request_write.h"
 #include "connect/webhook_body.h"
+#include "events/request_write.h"
 #include "license/users.h"
 #include "token/token.h"
 

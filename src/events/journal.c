@@ -109,6 +109,14 @@ static void write_field(struct jsonw *w, const struct event_field *f)
 	}
 }
 
+/* Whose customer the tenant is, also for events that belong to every door (seats, overrides, licences). */
+static const char *marketplace_of(const struct event *e)
+{
+	if (e->marketplace)
+		return e->marketplace;
+	return str_starts(e->tenant, STR("github:")) ? "github" : "atlassian";
+}
+
 static void write_data(struct jsonw *w, const struct event *e, const char *id)
 {
 	jw_obj(w);
@@ -118,7 +126,7 @@ static void write_data(struct jsonw *w, const struct event *e, const char *id)
 		jw_str(w, e->tenant);
 	else
 		jw_null(w);
-	jw_kz(w, "marketplace", e->marketplace ? e->marketplace : "atlassian");
+	jw_kz(w, "marketplace", marketplace_of(e));
 	if (e->source)
 		jw_kz(w, "source", e->source);
 	if (e->effective_at)

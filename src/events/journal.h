@@ -24,7 +24,7 @@ struct event_field {
 struct event {
 	const char *type;                 /* "tenant.installed": of the catalogue, asserted */
 	struct str tenant;                /* empty: null */
-	const char *marketplace;          /* NULL: "atlassian" */
+	const char *marketplace;          /* NULL: by the tenant's key */
 	const char *source;               /* "lifecycle", "lookup", "admin" …; NULL: absent */
 	int64_t at;                       /* observed_at, wall ms */
 	int64_t effective_at;             /* 0: absent */

@@ -20,6 +20,8 @@ static void fetched(void *arg, const struct license_facts *facts, const char *fa
 
 static bool can_look_up(const struct tenant *tenant)
 {
+	if (tenant->kind != TENANT_CONNECT)
+		return !tenant_is_closed(tenant);
 	return tenant->status != TENANT_UNINSTALLED && tenant->shared_secret.len > 0;
 }
 
@@ -28,6 +30,8 @@ static bool look_up_due(const struct lookups *l, const struct tenant *tenant, bo
 {
 	const struct live *live = tenant->live;
 	if (l->stopping || live->flight || !can_look_up(tenant) || (live->failures && now_mono < live->next_try_mono))
+		return false;
+	if (live->looked_up && tenant_is_told(tenant))
 		return false;
 	if (!live->looked_up || now_mono - live->fetched_mono >= live->ttl_ms - live->ttl_ms / 5)
 		return true;
@@ -155,10 +159,10 @@ static bool flight_land(struct flight *f, const struct license_facts *facts, con
 	live->flight = NULL;
 	/* The flight's snapshot is not told of an uninstall that followed another install: its secret tells. */
 	const bool same_secret = live->secret_serial == f->secret_serial;
-	if (!live->removed && same_secret && f->tenant->status != TENANT_UNINSTALLED) {
+	if (!live->removed && same_secret && !tenant_is_closed(f->tenant)) {
 		news = facts != NULL;
 		if (facts)
-			follow_facts(l, live, facts, wall, mono);
+			follow_facts(l, f->tenant, facts, wall, mono);
 		else
 			news = follow_failure(l, live, failure, wall, mono);
 		news = follow_time(l, f->tenant, wall, mono) || news;
@@ -296,6 +300,22 @@ enum err lookups_refresh(struct lookups *l, const struct tenant *tenant, void (*
 	if (err == OK)
 		after = NULL;
 	return err;
+}
+
+enum err lookups_told(struct lookups *l, const struct tenant *tenant, const struct license_facts *facts)
+{
+	assert(tenant_is_told(tenant));
+	struct live *live = tenant->live;
+	int64_t wall = clock_wall_ms(l->o.clock), mono = clock_mono_ms(l->o.clock);
+	__cleanup_free struct facts_text *text = facts_text_new(l, tenant, facts);
+	if (!text)
+		return ERR_NOMEM;
+	pthread_mutex_lock(&live->lock);
+	follow_facts(l, tenant, facts, wall, mono);
+	(void)follow_time(l, tenant, wall, mono);
+	pthread_mutex_unlock(&live->lock);
+	persist(l, tenant, TAKE(text), NULL);
+	return OK;
 }
 
 /* ---- waiting ---- */

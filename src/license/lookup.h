@@ -3,6 +3,7 @@
  * Fresh for LICGATE_LICENSE_TTL (host's max-age honoured below it); one look-up in flight per tenant however many
  * ask; refreshed ahead when an entry in use nears its end; stale up to LICGATE_LICENSE_STALE while the host fails;
  * failures kept LICGATE_LICENSE_RETRY with jitter and back-off. All TTLs monotonic. Everything is kept across restarts.
+ * Purchases that a door is told of come in by lookups_told instead: they do not age, and are asked for on demand alone.
  * The host call itself is given as a function, so that this room knows no protocol. */
 #pragma once
 #include "base/timers.h"
@@ -53,6 +54,10 @@ bool lookups_wait(struct lookups *l, const struct tenant *tenant, void (*wake)(v
 /* Looks up now, fresh or not (admin, soon after an install). Joins one in flight. done may be NULL. */
 enum err lookups_refresh(struct lookups *l, const struct tenant *tenant, void (*done)(void *arg, const char *failure),
                          void *arg);
+
+/* What a door was told of a tenant whose facts are told (github:…): in force at once, stored and journalled soon. The
+ * door keeps the truth and tells it again after a start. In the order of the calls. Any thread, never blocks. */
+enum err lookups_told(struct lookups *l, const struct tenant *tenant, const struct license_facts *facts);
 
 /* What the admin sees. Strings are in the arena. */
 struct license_view {

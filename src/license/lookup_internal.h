@@ -86,6 +86,17 @@ struct lookups {
 	struct metric *hit, *stale, *miss, *ok, *failed, *seconds;
 };
 
+/* A door tells this tenant's facts (lookups_told): they do not age, and no host is asked for them by itself. */
+static inline bool tenant_is_told(const struct tenant *tenant)
+{
+	return tenant->kind == TENANT_GITHUB;
+}
+/* Nothing may change what is known of it any more. A purchase that ended can come back without another install. */
+static inline bool tenant_is_closed(const struct tenant *tenant)
+{
+	return tenant->status == TENANT_UNINSTALLED && !tenant_is_told(tenant);
+}
+
 /* ---- lookup_known.c: the caller holds live->lock ---- */
 void known_of(const struct lookups *l, const struct tenant *tenant, int64_t now_mono, struct license_known *ret);
 /* The tenant's own state: as the last news has it, dates that have passed applied. */
@@ -93,8 +104,8 @@ struct license_decision decide_tenant(const struct lookups *l, const struct tena
                                       int64_t now_mono);
 /* Each returns whether there is something to store. */
 bool follow_signal(struct live *live, struct license_known *k, const struct request_signal *sig, int64_t now_wall);
-void follow_facts(const struct lookups *l, struct live *live, const struct license_facts *facts, int64_t now_wall,
-                  int64_t now_mono);
+void follow_facts(const struct lookups *l, const struct tenant *tenant, const struct license_facts *facts,
+                  int64_t now_wall, int64_t now_mono);
 bool follow_failure(const struct lookups *l, struct live *live, const char *failure, int64_t now_wall,
                     int64_t now_mono);
 bool follow_state(struct live *live, const struct license_decision *d, int64_t now_wall);

@@ -12,8 +12,10 @@
 void known_of(const struct lookups *l, const struct tenant *tenant, int64_t now_mono, struct license_known *ret)
 {
 	const struct live *live = tenant->live;
-	int64_t age_ms = now_mono - live->fetched_mono;
+	const bool told = tenant_is_told(tenant);
+	int64_t age_ms = told ? 0 : now_mono - live->fetched_mono;
 	*ret = (struct license_known){
+	    .told = told ? SOURCE_GITHUB : SOURCE_NONE,
 	    .looked_up = live->looked_up,
 	    .fetched_at = live->fetched_at,
 	    .age_s = live->looked_up ? age_ms / 1000 : 0,
@@ -31,7 +33,7 @@ void known_of(const struct lookups *l, const struct tenant *tenant, int64_t now_
 	    .seats_used = live->seats ? live->seats->count : 0,
 	};
 	if (live->looked_up) {
-		ret->fresh = age_ms < live->ttl_ms;
+		ret->fresh = told || age_ms < live->ttl_ms;
 		ret->stale_usable = !ret->fresh && age_ms < l->o.stale_ms;
 		ret->given_up = !ret->fresh && !ret->stale_usable && live->failures > 0;
 	}
@@ -96,9 +98,10 @@ static int64_t ttl_of(const struct lookups *l, int64_t max_age_s)
 	return max_age_s > 0 ? max_age_s * 1000 : 1000;
 }
 
-void follow_facts(const struct lookups *l, struct live *live, const struct license_facts *facts, int64_t now_wall,
-                  int64_t now_mono)
+void follow_facts(const struct lookups *l, const struct tenant *tenant, const struct license_facts *facts,
+                  int64_t now_wall, int64_t now_mono)
 {
+	struct live *live = tenant->live;
 	live->looked_up = true;
 	live->valid = facts->valid;
 	live->evaluation = facts->evaluation;
@@ -113,7 +116,7 @@ void follow_facts(const struct lookups *l, struct live *live, const struct licen
 	live->failures = 0;
 	live->failure = NULL;
 	live->last_lic = live->last_claim = SIGNAL_ABSENT;
-	if (live->secret_proved_at == 0)
+	if (live->secret_proved_at == 0 && tenant->shared_secret.len > 0)
 		live->secret_proved_at = now_wall;
 	if (facts->valid) {
 		(void)follow_licensed(live);

@@ -48,7 +48,7 @@ static bool look(void *arg, const struct tenant *tenant)
 	struct live *live = tenant->live;
 	struct need need = {.tenant = tenant};
 	pthread_mutex_lock(&live->lock);
-	if (tenant->status != TENANT_UNINSTALLED)
+	if (!tenant_is_closed(tenant))
 		(void)follow_time(s->l, tenant, s->now_wall, s->now_mono);
 	need.store_news = live->pending && live->pending->dirty && !live->pending->running;
 	const int64_t left_ms = live->override ? live->override->until - s->now_wall : INT64_MAX;

@@ -162,6 +162,22 @@ static void decide_by_lookup(struct license_decision *d, const struct license_kn
 	                                                  : "lookup_valid";
 }
 
+/* The seller's own word. What was cancelled is over on its day; a trial that ended unpaid has expired. */
+static void decide_by_told(struct license_decision *d, const struct license_known *k, int64_t now)
+{
+	d->source = k->told;
+	if (!k->valid || (k->cancelled && license_ended(k, now))) {
+		const bool expired = !k->cancelled && license_ended(k, now);
+		d->state = expired ? STATE_EXPIRED : STATE_NONE;
+		d->reason = expired ? "purchase_expired" : "purchase_ended";
+		return;
+	}
+	d->state = state_of_facts(k);
+	d->reason = d->state == STATE_EVALUATION          ? "purchase_trial"
+	            : d->state == STATE_CANCELLED_PENDING ? "purchase_ending"
+	                                                  : "purchase_active";
+}
+
 static enum edition edition_of(const struct license_known *k, const struct request_signal *sig)
 {
 	if (sig->edition != EDITION_NONE)
@@ -180,6 +196,9 @@ struct license_decision license_decide(const struct license_known *k, const stru
 		d.source = SOURCE_OVERRIDE;
 		d.reason = "override";
 		d.expires_at = k->override_until;
+	} else if (k->told != SOURCE_NONE) {
+		if (k->looked_up)
+			decide_by_told(&d, k, now_wall_ms);
 	} else if (request_signal_value(sig) != SIGNAL_ABSENT) {
 		decide_by_signal(&d, k, sig, now_wall_ms, grace_ms);
 	} else if (k->looked_up && (k->fresh || k->stale_usable)) {

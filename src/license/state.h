@@ -3,7 +3,8 @@
  * Precedence: unexpired override > signed signal of this request (lic, then claim) > fresh look-up > stale look-up >
  * install body > unknown. A signal that only says "not licensed" gives grace or expired where the tenant was
  * licensed before, else none. A signal that only says "licensed" is refined by a look-up that agrees (evaluation,
- * cancelled_pending). Cases: tests/unit/license/states.rules. */
+ * cancelled_pending). Facts a door was told (a purchase on GitHub Marketplace) stand in the place of all but the
+ * override: they do not age, and what ends there ends without grace. Cases: tests/unit/license/states.rules. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -54,6 +55,7 @@ struct request_signal {
 struct license_known {
 	enum license_state override_state;
 	int64_t override_until;    /* 0: no override */
+	enum license_source told;  /* the door that tells this tenant's facts; SOURCE_NONE: its host is asked */
 	bool looked_up;            /* a good look-up is kept */
 	bool fresh;                /* within its TTL (monotonic) */
 	bool stale_usable;         /* older, within the stale limit */
@@ -75,7 +77,8 @@ struct license_decision {
 	enum license_state state;
 	enum license_source source;
 	const char *reason; /* a literal: lic_active, lic_expired, lic_none, lic_ambiguous, claim_active, claim_inactive,
-	                       lookup_valid, lookup_evaluation, lookup_cancelled, lookup_invalid, override,
+	                       lookup_valid, lookup_evaluation, lookup_cancelled, lookup_invalid, purchase_active,
+	                       purchase_trial, purchase_ending, purchase_ended, purchase_expired, override,
 	                       install_entitlement, no_signal */
 	bool evaluation, stale;
 	enum edition edition;

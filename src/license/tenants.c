@@ -65,6 +65,13 @@ static struct str pack(char **to, struct str s)
 	return packed;
 }
 
+enum tenant_kind tenant_kind_of(struct str client_key)
+{
+	if (str_starts(client_key, STR("github:")))
+		return TENANT_GITHUB;
+	return str_starts(client_key, STR("forge:")) ? TENANT_FORGE : TENANT_CONNECT;
+}
+
 static bool has_text(const char *z)
 {
 	return z && *z;
@@ -80,6 +87,7 @@ static struct tenant *tenant_new(const struct tenant_row *row, struct str secret
 	char *text = (char *)(tenant + 1);
 	tenant->refs = 1;
 	tenant->status = tenant_status_parse(str_of(row->status));
+	tenant->kind = tenant_kind_of(key);
 	tenant->client_key = pack(&text, key);
 	tenant->base_url = pack(&text, url);
 	tenant->product_type = pack(&text, product);

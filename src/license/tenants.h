@@ -20,6 +20,11 @@ enum tenant_status { TENANT_UNINSTALLED = 0, TENANT_DISABLED, TENANT_INSTALLED, 
 const char *tenant_status_name(enum tenant_status s);
 enum tenant_status tenant_status_parse(struct str text); /* unknown: TENANT_UNINSTALLED */
 
+/* Which door a tenant came in by. The key says it, so that no row and no caller can: Connect refuses to install a
+ * clientKey that reads like another door's. */
+enum tenant_kind { TENANT_CONNECT = 0, TENANT_GITHUB, TENANT_FORGE };
+enum tenant_kind tenant_kind_of(struct str client_key); /* github:…, forge:…; anything else is Connect's */
+
 struct live; /* live.h */
 
 struct tenant {
@@ -27,6 +32,7 @@ struct tenant {
 	/* The one thing that changes in place: an uninstall must stop requests under way too, and cannot fail. */
 	_Atomic enum tenant_status status;
 	uint32_t hash;
+	enum tenant_kind kind;
 	struct str client_key, base_url, product_type, shared_secret,
 	    oauth_client_id; /* NUL-terminated too, in the same allocation; wiped */
 	int64_t first_installed_at, installed_at;

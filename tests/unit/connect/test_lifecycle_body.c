@@ -127,6 +127,30 @@ static void the_others_need_no_secret(void **state)
 	lifecycle_body_release(&b);
 }
 
+/* Keys that read like another door's tenants, signed as they may be: no callback of Connect reaches those. */
+static void keys_of_other_doors_are_refused(void **state)
+{
+	(void)state;
+	static const char *const keys[] = {"github:1", "github:", "forge:x"};
+	static const enum lifecycle_event events[] = {LIFECYCLE_INSTALLED, LIFECYCLE_UNINSTALLED, LIFECYCLE_ENABLED};
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		for (size_t k = 0; k < sizeof(events) / sizeof(events[0]); k++) {
+			struct lifecycle_rules rules = RULES;
+			rules.iss = str_of(keys[i]);
+			struct buf text = BUF_INIT(4096);
+			buf_printf(&text,
+			           "{\"key\":\"com.example.app\",\"clientKey\":\"%s\",\"sharedSecret\":\"s\",\"baseUrl\":"
+			           "\"https://a.atlassian.net\",\"productType\":\"jira\",\"eventType\":\"%s\"}",
+			           keys[i], lifecycle_event_name(events[k]));
+			struct lifecycle_body b = {0};
+			struct lifecycle_refusal r = {0};
+			assert_false(lifecycle_body_read(buf_text(&text), events[k], &rules, &b, &r));
+			assert_int_equal(r.err, ERR_DENIED);
+			assert_string_equal(r.code, "client_key_reserved");
+			buf_release(&text);
+		}
+}
+
 static void length_of_the_secret_counts_characters(void **state)
 {
 	(void)state;
@@ -210,6 +234,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(installed),
 	    cmocka_unit_test(the_others_need_no_secret),
+	    cmocka_unit_test(keys_of_other_doors_are_refused),
 	    cmocka_unit_test(length_of_the_secret_counts_characters),
 	    cmocka_unit_test(not_one_object),
 	    cmocka_unit_test(the_secret_is_kept_nowhere_else),

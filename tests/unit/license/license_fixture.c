@@ -155,7 +155,7 @@ static enum err install_run(struct store_tx *tx, void *arg)
 	struct install_arg *i = arg;
 	struct buf sealed = BUF_INIT(1000);
 	struct seal_place place = {"tenants", "shared_secret", str_of(i->key)};
-	enum err err = seal(i->f->keyring, place, str_of(i->secret), &sealed);
+	enum err err = *i->secret ? seal(i->f->keyring, place, str_of(i->secret), &sealed) : OK;
 	struct tenant_row row = {
 	    .client_key = i->key,
 	    .product_type = "jira",

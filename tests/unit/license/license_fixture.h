@@ -44,7 +44,8 @@ int fixture_teardown(void **state);
 /* Everything but the store goes down and comes up again; pauses for `down_ms` of wall time. */
 void restart(struct fixture *f, int64_t down_ms);
 
-/* Installs, or installs again with this secret. entitled: the install body has an entitlement. */
+/* Installs, or installs again with this secret ("": none, of a tenant whose door has none). entitled: the install body
+ * has an entitlement. */
 void install(struct fixture *f, const char *key, const char *secret, bool entitled);
 const struct tenant *tenant(struct fixture *f, const char *key); /* borrowed: stays in the table */
 /* Steps both clocks and runs what is due. */

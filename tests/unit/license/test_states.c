@@ -52,6 +52,10 @@ static struct license_known known_of(const struct rule *r)
 		            : listed(lookup, "standard") ? EDITION_STANDARD
 		                                         : EDITION_NONE;
 	}
+	if (rule_has(r, "told")) {
+		assert_true(k.looked_up == (lookup != NULL));
+		k.told = SOURCE_GITHUB;
+	}
 	k.expires_at = ends ? NOW + rule_span_ms(ends) : 0;
 	k.expired_seen_at = seen ? NOW + rule_span_ms(seen) : 0;
 	if (age)

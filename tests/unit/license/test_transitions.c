@@ -350,6 +350,62 @@ static void test_a_new_override_is_not_ended_with_the_old_one(void **state)
 	assert_string_equal(state_now(f), "grace override");
 }
 
+/* ---- facts that a door was told ---- */
+
+static void purchase(struct fixture *f, struct license_facts facts)
+{
+	assert_int_equal(lookups_told(f->lookups, tenant(f, "github:1"), &facts), OK);
+	stored(f);
+}
+
+static void test_a_purchase_is_kept_and_never_asked_for(void **state)
+{
+	struct fixture *f = *state;
+	install(f, "github:1", "", false);
+	assert_string_equal(decide(f, "github:1", ""), "unknown none no_signal wait"); /* nothing told: asked for once */
+	host_fails(f, "timeout");
+	const int calls = f->calls;
+	purchase(f, licensed());
+	assert_string_equal(decide(f, "github:1", ""), "active github purchase_active");
+	step(f, 400 * DAY); /* no TTL, no stale limit */
+	assert_string_equal(decide(f, "github:1", ""), "active github purchase_active");
+	restart(f, 400 * DAY);
+	assert_string_equal(decide(f, "github:1", ""), "active github purchase_active");
+	assert_int_equal(lookups_known(f->lookups, tenant(f, "github:1")).users_max, 100);
+	assert_int_equal(f->calls, calls);
+	/* on demand, and what comes then is news like any other */
+	assert_int_equal(lookups_refresh(f->lookups, tenant(f, "github:1"), NULL, NULL), OK);
+	struct license_facts over = licensed();
+	over.valid = false;
+	host_answers(f, over);
+	assert_string_equal(decide(f, "github:1", ""), "none github purchase_ended");
+	assert_string_equal(journal(f, "license.changed"),
+	                    "unknown>active purchase_active github; active>none purchase_ended github");
+}
+
+static void test_a_cancelled_purchase_ends_on_its_day(void **state)
+{
+	struct fixture *f = *state;
+	install(f, "github:1", "", false);
+	struct license_facts ending = licensed();
+	ending.cancelled = true;
+	ending.expires_at = f->clock.wall + DAY;
+	purchase(f, ending);
+	assert_string_equal(decide(f, "github:1", ""), "cancelled_pending github purchase_ending");
+	step(f, DAY - MINUTE);
+	assert_string_equal(decide(f, "github:1", ""), "cancelled_pending github purchase_ending");
+	step(f, MINUTE);
+	stored(f);
+	assert_string_equal(journal(f, "license.changed"),
+	                    "unknown>cancelled_pending purchase_ending github; "
+	                    "cancelled_pending>none purchase_ended github"); /* although nobody asked */
+	/* its tenant is closed, and a new purchase opens it again */
+	tenants_set_status(f->tenants, STR("github:1"), TENANT_UNINSTALLED, f->clock.wall);
+	assert_int_equal(lookups_refresh(f->lookups, tenant(f, "github:1"), NULL, NULL), OK);
+	host_answers(f, licensed());
+	assert_string_equal(decide(f, "github:1", ""), "active github purchase_active");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -367,6 +423,8 @@ int main(void)
 	    T(test_restart_keeps_since_when),
 	    T(test_restart_goes_on_from_the_last_news),
 	    T(test_a_burst_loses_no_transition),
+	    T(test_a_purchase_is_kept_and_never_asked_for),
+	    T(test_a_cancelled_purchase_ends_on_its_day),
 	    T(test_a_purged_tenant_leaves_nothing_behind),
 	    T(test_override_lives_from_set_to_its_end),
 	    T(test_override_ends_on_time_although_nobody_asks),

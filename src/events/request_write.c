@@ -1,5 +1,5 @@
 /* request_write.c - see request_write.h. The write wakes the request exactly once, on every path. */
-#include "connect/request_write.h"
+#include "events/request_write.h"
 
 #include <stddef.h>
 
