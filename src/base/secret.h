@@ -39,6 +39,8 @@ bool crypto_init(void);
 void sha256(const void *data, size_t len, uint8_t out[static 32]);
 /* One HMAC-SHA256 on a context kept by each thread. False on failure or an empty key: never "all zero". */
 bool hmac_sha256(struct str key, struct str data, uint8_t out[static 32]);
+/* HMAC-SHA1, for the one sender that still signs with it (Segment). False likewise. */
+bool hmac_sha1(struct str key, struct str data, uint8_t out[static 20]);
 bool bytes_equal(const void *a, const void *b, size_t len); /* constant time; len 0 is not equal */
 bool random_bytes(void *out, size_t len);
 /* len random characters of [a-z0-9], NUL-terminated (out has len + 1). */

@@ -1,4 +1,4 @@
-/* request_write.h - a request that waits for one store write: install, status change, webhook, feedback.
+/* request_write.h - a request that waits for one store write: install, status change, webhook, feedback. Any door's.
  *
  * The request gives up its worker, the write runs on the store's writer thread, and the answer is made by the worker
  * again, after the commit: what is acknowledged is durable. The struct is embedded first in the handler's own heap

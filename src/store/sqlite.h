@@ -4,7 +4,7 @@
 
 #include "store/sql.h"
 
-enum { STATEMENTS_MAX = 128 }; /* places in a connection's statement cache, a power of two */
+enum { STATEMENTS_MAX = 512 }; /* places in a connection's statement cache, a power of two */
 
 struct sql_stmt {
 	const char *text; /* NULL: free place */

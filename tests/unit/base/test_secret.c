@@ -230,6 +230,26 @@ static void digests_match_published_vectors(void **state)
 	assert_false(hmac_sha256((struct str){NULL, 0}, STR("data"), out));
 }
 
+static void hmac_sha1_as_segment_and_rfc_2202_have_it(void **state)
+{
+	(void)state;
+	uint8_t out[20];
+	static const struct {
+		struct str key, data;
+		const char *mac;
+	} rows[] = {
+	    {STR("abc123"), STR("{\"cool\":true}"), "5099cab379b3be52908387457007040cc934ef86"},
+	    {STR("Jefe"), STR("what do ya want for nothing?"), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"},
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_true(hmac_sha1(rows[i].key, rows[i].data, out));
+		char hex[41] = "";
+		hex_encode(hex, out, sizeof(out));
+		assert_string_equal(hex, rows[i].mac);
+	}
+	assert_false(hmac_sha1(STR(""), STR("data"), out));
+}
+
 struct hashing {
 	char key[8];
 	bool ok;
@@ -307,6 +327,7 @@ int main(void)
 	    cmocka_unit_test(bad_keyrings_are_told_without_the_key),
 	    cmocka_unit_test(random_keyrings_differ),
 	    cmocka_unit_test(digests_match_published_vectors),
+	    cmocka_unit_test(hmac_sha1_as_segment_and_rfc_2202_have_it),
 	    cmocka_unit_test(threads_do_not_share_a_context),
 	    cmocka_unit_test(equality_needs_something_to_compare),
 	    cmocka_unit_test(random_text_is_of_its_alphabet),
