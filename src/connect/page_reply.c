@@ -31,6 +31,10 @@ static const struct reason REASONS[] = {
     {"EDITION_REQUIRED", "Part of a larger edition",
      "Your site is licensed for this app, but this part belongs to another edition of it.",
      "An administrator can change the edition under Manage apps."},
+    {"ADMIN_CHOICE", "Closed by an administrator",
+     "An administrator of your site has closed this part of the app for everybody. It has nothing to do with the "
+     "licence.",
+     "An administrator can open it again on the app's Configure page."},
     {"UNKNOWN", "The licence could not be checked",
      "Your site did not tell us yet whether this app is licensed, so this part of it stays closed for now.",
      "Try again in a minute. If it stays like this, an administrator can check under Manage apps that the app is "
@@ -40,10 +44,9 @@ static const struct reason REASONS[] = {
      "confirm that it is.",
      "Ask an administrator of your site, or try again in a minute if you are one."},
 };
-static const struct reason OTHER_REASON = {
-    "", "Not open here",
-    "The licence of your site does not include this part of the app, or an administrator of your site has closed it.",
-    "An administrator can see what is licensed under Manage apps, and what is chosen on the app's Configure page."};
+static const struct reason OTHER_REASON = {"", "Not open here",
+                                           "The licence of your site does not include this part of the app.",
+                                           "An administrator can see what is licensed under Manage apps."};
 
 static const struct reason *reason_for(const char *code)
 {

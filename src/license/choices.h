@@ -1,7 +1,7 @@
 /* choices.h - what a tenant's administrators chose as the most all its users get of a feature.
  *
  * In force while the features file offers it: what it no longer offers counts as not chosen. The choice only takes
- * away, and the ruling's code stays the state's. The store is the truth; memory follows a commit. Any thread. */
+ * away. The store is the truth; memory follows a commit. Any thread. */
 #pragma once
 #include "license/policy.h"
 #include "license/tenants.h"

@@ -49,6 +49,7 @@ const char *policy_code_name(enum policy_code c)
 	    [CODE_EDITION_REQUIRED] = "EDITION_REQUIRED",
 	    [CODE_GRANDFATHERED] = "GRANDFATHERED",
 	    [CODE_OVERRIDE] = "OVERRIDE",
+	    [CODE_ADMIN_CHOICE] = "ADMIN_CHOICE",
 	};
 	assert((size_t)c < sizeof names / sizeof *names);
 	return names[c];
@@ -91,7 +92,5 @@ struct ruling policy_rule(const struct feature *f, const struct license_decision
 
 struct ruling ruling_at_most(struct ruling r, enum verdict most)
 {
-	if (most < r.verdict)
-		r.verdict = most;
-	return r;
+	return most < r.verdict ? (struct ruling){most, CODE_ADMIN_CHOICE} : r;
 }

@@ -1,7 +1,7 @@
 /* policy.h - the features file: what each licence state gets. Immutable after load.
  *
- * A state that is not named gets the feature's default, and without one it is denied. The code always tells about
- * the tenant, not about the feature: an active tenant that a feature denies gets deny with VALID. Cases:
+ * A state that is not named gets the feature's default, and without one it is denied. The code tells about the tenant,
+ * not about the feature: an active tenant that the file denies a feature gets deny with VALID. Cases:
  * tests/unit/license/policy.rules; what a file may say: features.c and tests/unit/license/test_features.c. */
 #pragma once
 #include "base/err.h"
@@ -23,7 +23,8 @@ enum policy_code { /* Keygen-like: why, not only whether */
 	               CODE_SEATS_EXCEEDED,
 	               CODE_EDITION_REQUIRED,
 	               CODE_GRANDFATHERED,
-	               CODE_OVERRIDE
+	               CODE_OVERRIDE,
+	               CODE_ADMIN_CHOICE
 };
 const char *policy_code_name(enum policy_code c);
 
@@ -66,5 +67,5 @@ struct ruling {
 /* seat_ok: the account holds a seat or could take one (ignored unless the feature has seats). */
 struct ruling policy_rule(const struct feature *f, const struct license_decision *d, int64_t first_installed_at,
                           bool seat_ok);
-/* The lower of a ruling and what the tenant chose as the most; the code stays. */
+/* The lower of a ruling and what the tenant chose as the most, which is the reason where it took something away. */
 struct ruling ruling_at_most(struct ruling r, enum verdict most);

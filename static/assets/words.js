@@ -28,6 +28,7 @@ const WHY = {
   OVERRIDE: 'The vendor has opened it for your site.',
   GRANDFATHERED: 'Your site had the app before a licence was needed for this.',
   UNKNOWN: 'Your site has not told yet whether the app is licensed.',
+  ADMIN_CHOICE: 'An administrator of your site has closed it for everybody.',
 };
 const SOURCES = {
   override: 'Set by the vendor', lic: 'Told by your site just now', claim: 'Told by your site just now', lookup: 'Asked from your site',
@@ -50,9 +51,10 @@ export function featureName(name) {
 
 export function why({ verdict, code }) {
   if (code === 'EXPIRED' && verdict === 'read_only') return 'The licence has ended. What is there can still be read.';
-  // The code tells about the licence alone; what is left is the features file or a choice of the site's administrators.
-  if (GOOD_CODES.includes(code) && verdict === 'read_only') return 'Limited to reading, by your licence or by an administrator of your site.';
-  if (GOOD_CODES.includes(code) && verdict === 'deny') return 'Not part of your licence, or closed by an administrator of your site.';
+  if (code === 'ADMIN_CHOICE' && verdict === 'read_only') return 'An administrator of your site has limited it to reading for everybody.';
+  // These codes tell of a licence in order: what is left is the features file.
+  if (GOOD_CODES.includes(code) && verdict === 'read_only') return 'Your licence limits it to reading.';
+  if (GOOD_CODES.includes(code) && verdict === 'deny') return 'It is not part of your licence.';
   return WHY[code] ?? `The app says: ${code}.`;
 }
 

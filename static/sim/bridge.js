@@ -121,10 +121,6 @@ export function connect(frame, box, url, context) {
 window.addEventListener('message', ({ source, origin, data }) => {
   const one = frames.get(source);
   if (!one || origin !== one.origin || data === null || typeof data !== 'object') return;
-  if (!one.contact) {
-    one.contact = true;
-
-  }
   if (data.sim === 'ask' && Object.hasOwn(answers, data.what)) answerOwn(one, data, source, origin);
   else if (data.eid === one.id) answerXdm(one, data, source, origin);
 });

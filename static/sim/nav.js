@@ -63,7 +63,7 @@ function issueView(site) {
       h('h2', {}, 'Description'),
       h('p', {}, 'This issue is made up. What is real is the app around it: its menu, its panels and its pages come from its own descriptor, each opened with a token signed for this site.'),
       h('p', {}, 'Set the licence, the user or a failure under Rehearsal, and look at what the app makes of it. Each request is in the list below, with its token decoded.'),
-      main.length > 0 ? main : h('p', { class: 'subtle' }, 'The app adds no panel to this place.')),
+      main.length + side.length > 0 ? main : h('p', { class: 'subtle' }, 'The app adds no panel to this place.')),
     h('div', { class: 'issue-side' },
       h('section', { class: 'box', 'aria-labelledby': 'details-title' }, h('h2', { id: 'details-title' }, 'Details'),
         h('dl', {}, field('Status', h('span', { class: 'lozenge' }, 'In progress')), field('Type', 'Task'), field('Reporter', site.accounts[0]?.name ?? 'Nobody'), field('Project', 'Demo project'))),

@@ -77,6 +77,19 @@ describe('the licence page', () => {
   }
 });
 
+describe('the panel beside an issue', () => {
+  for (const l of LOOKS) {
+    test(`active, ${l.name}`, () => look(l, sites.active, '/app/panel', async (frame) => {
+      await frame.getByText(/^Licensed until/).waitFor();
+      assert.deepEqual(await frame.locator('[data-features] .lozenge').allTextContents(), ['Open', 'Open']);
+      assert.ok(await frame.locator('[data-manage]').isHidden());
+    }));
+  }
+  test('expired', () => look(NARROW_DARK, sites.expired, '/app/panel', async (frame) => {
+    assert.equal(await frame.getByRole('link', { name: 'Renew the licence' }).getAttribute('href'), `${world.url}/plugins/servlet/upm`);
+  }));
+});
+
 describe('features', () => {
   for (const l of LOOKS) {
     test(`a board that may be written, ${l.name}`, () => look(l, sites.active, '/app/board', async (frame) => {
@@ -107,7 +120,7 @@ describe('features', () => {
 
 describe('as a page', () => {
   test('small: everything but all.js', async () => {
-    for (const [name, site] of [['license', 'active'], ['board', 'active'], ['export', 'active'], ['export', 'none']]) {
+    for (const [name, site] of [['license', 'active'], ['panel', 'active'], ['board', 'active'], ['export', 'active'], ['export', 'none']]) {
       const view = await browser.open(bridged);
       const sizes = [];
       view.page.on('response', async (r) => { if (r.url().startsWith(app.url)) sizes.push(r.body().then((b) => b.length, () => 0)); });

@@ -98,7 +98,7 @@ describe('choices', () => {
       await view.shot('app-configure-choice');
     });
     await as('ann', site, '/app/board', async (frame, view) => {
-      await frame.getByText('Limited to reading, by your licence or by an administrator of your site.').waitFor();
+      await frame.getByText('An administrator of your site has limited it to reading for everybody.').waitFor();
       assert.equal(await frame.locator('button:enabled').count(), 0);
       await view.shot('app-board-limited');
     });

@@ -53,6 +53,8 @@ describe('how it looks', () => {
     test(look.name, async () => {
       const view = await openSite('', look);
       await view.page.getByRole('heading', { name: 'Details' }).waitFor();
+      await appPage(view, 'App licence').getByText(/Licensed until|Your site has a licence/).waitFor();
+      await until('the panel is as high as what it says', () => view.page.locator('.issue-side iframe').evaluate((e) => e.offsetHeight < 200));
       await view.accessible();
       await view.fits();
       await view.shot(`sim-issue-${look.name}`);

@@ -120,11 +120,11 @@ describe('choices', () => {
     assert.equal(put.json.choices[0].value, 'read_only');
     assert.equal(put.json.seats.used, 0);
     const board = async (s) => (await s.apiLicense(app)).json.features.board;
-    assert.deepEqual(await board(site), { verdict: 'read_only', code: 'VALID' });
+    assert.deepEqual(await board(site), { verdict: 'read_only', code: 'ADMIN_CHOICE' });
     assert.deepEqual(await board(other), { verdict: 'allow', code: 'VALID' });
     await app.kill();
     app = await Licgate.start({ env, dir });
-    assert.deepEqual(await board(site), { verdict: 'read_only', code: 'VALID' });
+    assert.deepEqual(await board(site), { verdict: 'read_only', code: 'ADMIN_CHOICE' });
     assert.equal((await call(site, 'PUT', '/api/v1/configure', { body: { choices: { board: 'deny' } } })).status, 200);
     assert.equal((await site.open(app, '/app/board')).status, 403);
   });

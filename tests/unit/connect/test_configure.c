@@ -74,7 +74,7 @@ static void a_choice_is_in_force_at_once(void **state)
 	assert_int_equal(d->answer.status, 200);
 	assert_non_null(strstr(d->answer.body, "{\"feature\":\"board\",\"value\":\"read_only\","));
 	door_ask(d, api_license, "GET", "/api/v1/license", "");
-	assert_non_null(strstr(d->answer.body, "\"board\":{\"verdict\":\"read_only\",\"code\":\"VALID\"}"));
+	assert_non_null(strstr(d->answer.body, "\"board\":{\"verdict\":\"read_only\",\"code\":\"ADMIN_CHOICE\"}"));
 	door_ask(d, api_configure_put, "PUT", "/api/v1/configure", "{\"choices\":{}}");
 	assert_non_null(strstr(d->answer.body, "\"value\":\"read_only\""));
 	door_ask(d, api_configure_put, "PUT", "/api/v1/configure", "{\"choices\":{\"board\":\"allow\"}}");

@@ -20,12 +20,13 @@ static char file[] = "/tmp/licgate-descriptor-XXXXXX";
 static bool serves(void *arg, const char *method, struct str path)
 {
 	(void)arg;
-	static const char *const get[] = {"/app/board", "/app/export", "/app/license", "/app/configure"};
-	static const char *const post[] = {"/installed", "/uninstalled", "/enabled", "/disabled"};
+	static const char *const get[] = {"/app/board",     "/app/export", "/app/license",
+	                                  "/app/configure", "/app/panel",  NULL};
+	static const char *const post[] = {"/installed", "/uninstalled", "/enabled", "/disabled", NULL};
 	if (str_eqz(str_of(method), "POST") && str_starts(path, STR("/webhooks/")))
 		return true;
 	const char *const *list = str_eqz(str_of(method), "POST") ? post : get;
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; list[i]; i++)
 		if (str_eqz(path, list[i]))
 			return true;
 	return false;
