@@ -165,8 +165,8 @@ static void problems_name_their_place(void **state)
 	    {"\"configurePage\": {", "\"configurePage\": 1, \"x\": {", ": modules.configurePage"},
 	    {"\"webhooks\": [", "\"webhooks\": [\"user_created\",", ": modules.webhooks[0]"},
 	    {", \"url\": \"/webhooks/user_created\"", "", ": modules.webhooks[0].url"},
-	    {"\"webhooks\": [", "\"webPanels\": [{\"key\": \"a\", \"url\": \"https://x.example/\"}], \"webhooks\": [",
-	     ": modules.webPanels[0].url"},
+	    {"\"webhooks\": [", "\"adminPages\": [{\"key\": \"a\", \"url\": \"https://x.example/\"}], \"webhooks\": [",
+	     ": modules.adminPages[0].url"},
 	    {"\"apiVersion\": 1,", "\"apiVersion\": 1", ""},
 	};
 	struct config config = {.base_url = base_url};
