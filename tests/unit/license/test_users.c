@@ -270,7 +270,7 @@ static void test_who_is_denied_by_choice_takes_no_seat(void **state)
 	tenant_choices_set(tenant(f, "acme"), choices_new(&chosen[1], 1));
 	struct ruling r = feature_use(f->lookups, features_at(file, 0), tenant(f, "acme"), &d, STR("ann"));
 	assert_int_equal(r.verdict, VERDICT_DENY);
-	assert_int_equal(r.code, CODE_VALID);
+	assert_int_equal(r.code, CODE_ADMIN_CHOICE);
 	assert_int_equal(seats_used(tenant(f, "acme")), 0);
 	tenant_choices_set(tenant(f, "acme"), NULL);
 	r = feature_use(f->lookups, features_at(file, 0), tenant(f, "acme"), &d, STR("ann"));
