@@ -18,6 +18,7 @@ static const struct command commands[] = {
     {"tenants", command_tenants, "the operator's view: list, show KEY, export, refresh KEY, override KEY"},
     {"rekey", command_rekey, "re-seals secrets with the newest key, beside a running server"},
     {"backup", command_backup, "FILE: online copy of the database"},
+    {"forget", command_forget, "EMAIL: erases a contact everywhere, beside a running server"},
     {"health", command_health, "asks the running server whether it is ready"},
 };
 

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "events/journal.h"
 #include "license/lookup_internal.h"
+#include "store/contacts.h"
 
 struct persist {
 	struct store_job job; /* first: the store hands it back */
@@ -201,6 +202,22 @@ static void fill_text(struct license_row *row, const struct facts_text *text)
 	row->contact_sealed = text->contact_sealed;
 }
 
+/* A person that asked to be forgotten is not brought back by a look-up. What cannot be told is not kept either. */
+static enum err leave_out_forgotten(struct store_tx *tx, const struct persist *p, struct str *contact_sealed)
+{
+	__cleanup(buf_wipe) struct buf email = BUF_INIT(4096);
+	bool forgotten = true;
+	if (!contact_sealed->len)
+		return OK;
+	const struct seal_place place = {"licenses", "contact", p->tenant->client_key};
+	enum err err = unseal(p->l->o.keyring, place, *contact_sealed, &email);
+	if (err == OK)
+		err = store_address_forgotten(tx, p->l->o.keyring, buf_text(&email), &forgotten);
+	if (forgotten)
+		*contact_sealed = (struct str){0};
+	return err == ERR_SEAL || err == ERR_INVALID ? OK : err;
+}
+
 static enum err persist_run(struct store_job *job, struct store_tx *tx)
 {
 	struct persist *p = (struct persist *)job;
@@ -218,9 +235,11 @@ static enum err persist_run(struct store_job *job, struct store_tx *tx)
 	else if (err != OK)
 		return err;
 	fill_numbers(&row, p->tenant->live);
-	if (p->text)
-		fill_text(&row, p->text);
 	err = OK;
+	if (p->text) {
+		fill_text(&row, p->text);
+		err = leave_out_forgotten(tx, p, &row.contact_sealed);
+	}
 	const struct change *c = p->first;
 	for (unsigned i = 0; err == OK && i < p->carried; c = change_after(p, i, c), i++) {
 		row.state = license_state_name(c->to);

@@ -23,6 +23,13 @@ static const struct place {
      "SELECT client_key, contact FROM licenses WHERE contact IS NOT NULL AND contact_key <> $1 "
      "AND client_key > $2 ORDER BY client_key LIMIT $3",
      "UPDATE licenses SET contact = $1, contact_key = $2 WHERE client_key = $3 AND contact = $4"},
+    {"contacts", "contacts",
+     "SELECT license_key, contacts FROM contacts WHERE contacts IS NOT NULL AND contacts_key <> $1 "
+     "AND license_key > $2 ORDER BY license_key LIMIT $3",
+     "UPDATE contacts SET contacts = $1, contacts_key = $2 WHERE license_key = $3 AND contacts = $4"},
+    {"hash_keys", "secret",
+     "SELECT name, secret FROM hash_keys WHERE secret_key <> $1 AND name > $2 ORDER BY name LIMIT $3",
+     "UPDATE hash_keys SET secret = $1, secret_key = $2 WHERE name = $3 AND secret = $4"},
 };
 enum { PLACES = sizeof(places) / sizeof(places[0]) };
 

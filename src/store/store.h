@@ -78,7 +78,8 @@ enum err store_tenant_by_base_url(struct store_tx *tx, struct str base_url, stru
 /* In client_key order; fn returning an error stops. The row is valid during the call; install_body, which is long, is
  * left NULL. */
 enum err store_tenant_each(struct store_tx *tx, enum err (*fn)(void *arg, const struct tenant_row *), void *arg);
-/* Deletes a tenant and all it owns but its events, whose tenant stays. ERR_NOT_FOUND. */
+/* Deletes a tenant and all it owns, contacts the Marketplace named too, but its events, whose tenant stays.
+ * ERR_NOT_FOUND. */
 enum err store_tenant_purge(struct store_tx *tx, struct str client_key);
 /* Uninstalled before that time, oldest first, at most max keys. */
 enum err store_tenants_uninstalled_before(struct store_tx *tx, int64_t before, size_t max, struct arena *a,

@@ -4,6 +4,7 @@
  * The secret arrives sealed and is never looked into here but for its key id. */
 #include "base/cleanup.h"
 #include "base/secret.h"
+#include "store/contacts.h"
 #include "store/sql.h"
 
 #define TENANT_COLUMNS                                                                                                 \
@@ -137,6 +138,9 @@ enum err store_tenant_last_seen(struct store_tx *tx, struct str client_key, int6
 
 enum err store_tenant_purge(struct store_tx *tx, struct str client_key)
 {
+	enum err err = store_contacts_purge(tx, client_key); /* while its aliases tell which they are */
+	if (err != OK)
+		return err;
 	return sql_run_one(tx, ERR_NOT_FOUND, "DELETE FROM tenants WHERE client_key = $1", V_STR(client_key));
 }
 

@@ -10,6 +10,7 @@
 #include "base/metrics.h"
 #include "base/secret.h"
 #include "license/license_fixture.h"
+#include "store/contacts.h"
 
 static void wake(void *arg)
 {
@@ -455,6 +456,27 @@ static void test_the_contact_is_stored_sealed_and_outlives_other_news(void **sta
 	assert_string_equal(c.text, "jo@acme.example");
 }
 
+static enum err forget_contact(struct store_tx *tx, void *arg)
+{
+	struct contact_key key;
+	struct address_hash hash;
+	enum err err = store_contact_key(tx, arg, &key);
+	if (err == OK)
+		err = address_hash(&key, STR("Jo@acme.example"), &hash);
+	return err == OK ? store_suppression_put(tx, &hash, SUPPRESSION_FORGOTTEN, 1) : err;
+}
+
+static void test_a_forgotten_contact_is_not_stored(void **state)
+{
+	struct fixture *f = *state;
+	struct contact c = {.keyring = f->keyring};
+	assert_int_equal(store_write(f->store, forget_contact, f->keyring), OK);
+	look_up(f);
+	stored(f);
+	assert_int_equal(store_read(f->store, read_contact, &c), OK);
+	assert_false(c.sealed);
+}
+
 static void test_counted(void **state)
 {
 	struct fixture *f = *state;
@@ -567,6 +589,7 @@ int main(void)
 	    T(test_restart_keeps_failures_and_texts),
 	    T(test_stop_waits_for_the_look_up_in_flight),
 	    T(test_the_contact_is_stored_sealed_and_outlives_other_news),
+	    T(test_a_forgotten_contact_is_not_stored),
 	    T(test_counted),
 	    T(test_a_crowd_makes_one_look_up),
 	    T(test_a_crowd_on_a_quick_host_makes_one_look_up),

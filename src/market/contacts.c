@@ -1,0 +1,416 @@
+/* contacts.c - see contacts.h.
+ *
+ * The sealed text of a row is {"technical":{"email":…,"name":…,"phone":…,"address":…},"billing":{…}}. A digest with the
+ * row, keyed like the hashes of addresses, tells whether a report row says anything new, so that the hourly poll opens
+ * and writes nothing. */
+#include "market/contacts.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "events/journal.h"
+#include "store/contacts.h"
+#include "store/mail.h"
+
+enum { FIELD_MAX = 1000, PLAIN_MAX = 64 * 1024, WORK_ARENA_MAX = 64 << 20 };
+
+/* One report row being taken, or one stored row being changed. */
+struct taking {
+	struct store_tx *tx;
+	const struct keyring *keyring;
+	struct contact_key key;
+	struct arena arena;
+	int64_t at;
+};
+
+static enum err taking_init(struct taking *t, struct store_tx *tx, const struct keyring *k, int64_t at)
+{
+	t->tx = tx;
+	t->keyring = k;
+	t->at = at;
+	arena_init(&t->arena, WORK_ARENA_MAX);
+	return store_contact_key(tx, k, &t->key);
+}
+
+static void taking_release(struct taking *t)
+{
+	wipe(&t->key, sizeof(t->key));
+	arena_release(&t->arena);
+}
+
+/* ---- the sealed text ---- */
+
+static struct str cut(struct str s)
+{
+	s = str_trim(s);
+	return s.len > FIELD_MAX ? (struct str){s.ptr, FIELD_MAX} : s;
+}
+
+static void write_contact(struct jsonw *w, const struct contact *c)
+{
+	jw_key(w, c->role);
+	jw_obj(w);
+	jw_kstr(w, "email", cut(c->email));
+	jw_kstr(w, "name", cut(c->name));
+	jw_kstr(w, "phone", cut(c->phone));
+	jw_kstr(w, "address", cut(c->address));
+	jw_end_obj(w);
+}
+
+static enum err open_row(const struct taking *t, const struct contacts_row *row, json_t **ret)
+{
+	__cleanup(buf_wipe) struct buf plain = BUF_INIT(PLAIN_MAX);
+	if (!row->sealed.len)
+		return ERR_NOT_FOUND;
+	enum err err =
+	    unseal(t->keyring, (struct seal_place){"contacts", "contacts", str_of(row->license_key)}, row->sealed, &plain);
+	return err == OK ? json_read_object(buf_text(&plain), ret) : err;
+}
+
+static enum err seal_row(const struct taking *t, const char *license_key, struct str plain, struct buf *out)
+{
+	return seal(t->keyring, (struct seal_place){"contacts", "contacts", str_of(license_key)}, plain, out);
+}
+
+static struct str text_of(const json_t *contact, const char *name)
+{
+	struct str s = STR("");
+	(void)json_get_str(contact, name, &s);
+	return s;
+}
+
+/* ---- erasing an address ---- */
+
+/* Leaves out whoever has that address. How many stay is their count. */
+static void keep_others(struct taking *t, const json_t *all, const struct address_hash *gone, struct buf *plain,
+                        struct address_hash *ret_hashes, size_t *ret_kept, size_t *ret_gone)
+{
+	struct jsonw w = jsonw(plain);
+	const char *role;
+	json_t *c;
+	jw_obj(&w);
+	json_object_foreach((json_t *)(uintptr_t)all, role, c)
+	{
+		struct address_hash hash;
+		if (address_hash(&t->key, text_of(c, "email"), &hash) != OK)
+			continue;
+		if (memcmp(&hash, gone, sizeof(hash)) == 0) {
+			++*ret_gone;
+			continue;
+		}
+		if (*ret_kept == CONTACTS_MAX)
+			continue;
+		ret_hashes[(*ret_kept)++] = hash;
+		const struct contact kept = {role, text_of(c, "email"), text_of(c, "name"), text_of(c, "phone"),
+		                             text_of(c, "address")};
+		write_contact(&w, &kept);
+	}
+	jw_end_obj(&w);
+}
+
+/* A row that does not open is erased whole: what is in it cannot be told. */
+static enum err erase_from(struct taking *t, struct contacts_row row, const struct address_hash *gone, size_t *count)
+{
+	__cleanup_json json_t *all = NULL;
+	__cleanup(buf_wipe) struct buf plain = BUF_INIT(PLAIN_MAX);
+	__cleanup_buf struct buf sealed = BUF_INIT(2 * PLAIN_MAX);
+	struct address_hash hashes[CONTACTS_MAX];
+	size_t kept = 0, erased = 0;
+	enum err err = open_row(t, &row, &all);
+	if (err != OK && err != ERR_SEAL && err != ERR_INVALID && err != ERR_NOT_FOUND)
+		return err;
+	if (err == OK)
+		keep_others(t, all, gone, &plain, hashes, &kept, &erased);
+	else
+		erased = 1;
+	if (kept > 0 && (err = plain.err == OK ? seal_row(t, row.license_key, buf_text(&plain), &sealed) : plain.err) != OK)
+		return err;
+	row.sealed = kept > 0 ? buf_text(&sealed) : (struct str){0};
+	row.digest = (struct str){0};
+	row.erased = kept > 0 ? NULL : "erased";
+	row.updated_at = t->at;
+	*count += erased;
+	return store_contacts_put(t->tx, &row, hashes, kept);
+}
+
+/* From every row of contacts, and from the mail. */
+static enum err erase_address(struct taking *t, const struct address_hash *gone, struct contacts_forgotten *counts)
+{
+	struct contacts_row *rows = NULL;
+	size_t count = 0;
+	enum err err = store_contacts_by_address(t->tx, gone, &t->arena, &rows, &count);
+	for (size_t i = 0; err == OK && i < count; i++)
+		err = erase_from(t, rows[i], gone, &counts->contacts);
+	return err == OK ? store_mail_erase(t->tx, gone, &counts->mails) : err;
+}
+
+/* Whether a look-up's contact is that address. One that does not open counts: what is in it cannot be told. */
+static bool lookup_is(struct taking *t, struct str client_key, struct str sealed, const struct address_hash *gone)
+{
+	__cleanup(buf_wipe) struct buf plain = BUF_INIT(PLAIN_MAX);
+	struct address_hash hash;
+	if (unseal(t->keyring, (struct seal_place){"licenses", "contact", client_key}, sealed, &plain) != OK)
+		return true;
+	return address_hash(&t->key, buf_text(&plain), &hash) == OK && memcmp(&hash, gone, sizeof(hash)) == 0;
+}
+
+/* ---- RTBF ---- */
+
+static bool is_erased(const struct contact *c)
+{
+	const struct str fields[] = {c->email, c->name, c->phone, c->address};
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (str_ieq(str_trim(fields[i]), STR("RTBF")))
+			return true;
+	return false;
+}
+
+/* The tenant's look-up may name the same person. */
+static enum err erase_lookup_of(struct taking *t, struct str tenant, const struct address_hash *gone)
+{
+	struct license_row l;
+	enum err err = tenant.len ? store_license_get(t->tx, tenant, &t->arena, &l) : ERR_NOT_FOUND;
+	if (err == ERR_NOT_FOUND)
+		return OK;
+	if (err == OK && l.contact_sealed.len && lookup_is(t, tenant, l.contact_sealed, gone))
+		err = store_license_contact_clear(t->tx, tenant);
+	return err;
+}
+
+/* What the role's contact was before is erased everywhere. */
+static enum err erase_role(struct taking *t, const struct contacts_row *row, const char *role, struct str tenant)
+{
+	__cleanup_json json_t *all = NULL;
+	struct address_hash gone;
+	struct contacts_forgotten counts = {0};
+	enum err err = open_row(t, row, &all);
+	if (err == ERR_SEAL || err == ERR_INVALID || err == ERR_NOT_FOUND)
+		return OK; /* the whole row is replaced anyway */
+	if (err != OK)
+		return err;
+	const json_t *before = json_object_get(all, role);
+	if (!before || address_hash(&t->key, text_of(before, "email"), &gone) != OK)
+		return OK;
+	err = store_suppression_put(t->tx, &gone, SUPPRESSION_ERASED, t->at);
+	if (err == OK)
+		err = erase_address(t, &gone, &counts);
+	return err == OK ? erase_lookup_of(t, tenant, &gone) : err;
+}
+
+/* ---- taking a row ---- */
+
+/* What of the report row is kept: sealed text to be, and its addresses. */
+struct kept_contacts {
+	struct buf plain;
+	struct address_hash hashes[CONTACTS_MAX];
+	size_t count;
+};
+
+static enum err choose(struct taking *t, const struct contact *list, size_t count, struct kept_contacts *ret)
+{
+	struct jsonw w = jsonw(&ret->plain);
+	jw_obj(&w);
+	for (size_t i = 0; i < count && ret->count < CONTACTS_MAX; i++) {
+		enum suppression s;
+		if (is_erased(&list[i]) || address_hash(&t->key, list[i].email, &ret->hashes[ret->count]) != OK)
+			continue;
+		enum err err = store_suppression_get(t->tx, &ret->hashes[ret->count], &s);
+		if (err != OK)
+			return err;
+		if (s >= SUPPRESSION_ERASED)
+			continue;
+		write_contact(&w, &list[i]);
+		ret->count++;
+	}
+	jw_end_obj(&w);
+	return ret->plain.err;
+}
+
+static enum err digest_of(struct taking *t, const struct contacts_row *row, struct str plain, uint8_t ret[static 32])
+{
+	__cleanup(buf_wipe) struct buf all = BUF_INIT(PLAIN_MAX);
+	buf_z(&all, row->license_key);
+	buf_char(&all, '\0');
+	buf_str(&all, str_of(row->entitlement));
+	buf_char(&all, '\0');
+	buf_str(&all, str_of(row->tenant));
+	buf_char(&all, '\0');
+	buf_str(&all, plain);
+	return all.err == OK ? contact_mac(&t->key, "digest", buf_text(&all), ret) : all.err;
+}
+
+static enum err announce(struct store_tx *tx, const struct contacts_row *row)
+{
+	const struct event_field fields[] = {EF_Z("entitlement", row->entitlement ? row->entitlement : row->license_key)};
+	const struct event e = {.type = "contact.available",
+	                        .tenant = str_of(row->tenant),
+	                        .source = "marketplace",
+	                        .at = row->updated_at,
+	                        .once = str_of(row->license_key),
+	                        .fields = fields,
+	                        .field_count = 1};
+	return journal_add(tx, &e);
+}
+
+static enum err put_row(struct taking *t, struct contacts_row *row, const struct kept_contacts *kept)
+{
+	__cleanup_buf struct buf sealed = BUF_INIT(2 * PLAIN_MAX);
+	if (kept->count > 0) {
+		enum err err = seal_row(t, row->license_key, buf_text(&kept->plain), &sealed);
+		if (err != OK)
+			return err;
+		row->sealed = buf_text(&sealed);
+		row->erased = NULL;
+	} else {
+		row->sealed = (struct str){0};
+		row->erased = "absent";
+	}
+	return store_contacts_put(t->tx, row, kept->hashes, kept->count);
+}
+
+static enum err take(struct taking *t, struct contacts_row *row, const struct contact *list, size_t count, bool silent)
+{
+	struct kept_contacts kept = {.plain = BUF_INIT(PLAIN_MAX)};
+	struct contacts_row before = {0};
+	uint8_t digest[CONTACT_DIGEST_BYTES];
+	enum err err = store_contacts_get(t->tx, str_of(row->license_key), &t->arena, &before);
+	const bool first = err == ERR_NOT_FOUND;
+	if (err != OK && !first)
+		return err;
+	err = OK;
+	for (size_t i = 0; err == OK && !first && i < count; i++)
+		if (is_erased(&list[i]))
+			err = erase_role(t, &before, list[i].role, str_of(row->tenant));
+	if (err == OK)
+		err = choose(t, list, count, &kept);
+	if (err == OK)
+		err = digest_of(t, row, buf_text(&kept.plain), digest);
+	row->digest = (struct str){(const char *)digest, sizeof(digest)};
+	const bool purged = before.erased && strcmp(before.erased, "purged") == 0 && !row->tenant;
+	const bool same = str_eq(before.digest, row->digest);
+	if (err == OK && !purged && !same && (!first || kept.count > 0))
+		err = put_row(t, row, &kept);
+	if (err == OK && !purged && !same && kept.count > 0 && !silent && !before.sealed.len)
+		err = announce(t->tx, row);
+	buf_wipe(&kept.plain);
+	return err;
+}
+
+enum err contacts_take(struct store_tx *tx, const struct keyring *k, struct str license_key, struct str entitlement,
+                       struct str tenant, const struct contact *list, size_t count, bool silent, int64_t at)
+{
+	__cleanup(taking_release) struct taking t = {0};
+	enum err err = taking_init(&t, tx, k, at);
+	if (err != OK)
+		return err;
+	struct contacts_row row = {.license_key = arena_strz(&t.arena, license_key), .updated_at = at};
+	if (entitlement.len && !str_eq(entitlement, license_key))
+		row.entitlement = arena_strz(&t.arena, entitlement);
+	if (tenant.len)
+		row.tenant = arena_strz(&t.arena, tenant);
+	if (!row.license_key || (tenant.len && !row.tenant))
+		return ERR_NOMEM;
+	return take(&t, &row, list, count, silent);
+}
+
+/* ---- shown ---- */
+
+static void write_row(struct taking *t, const struct contacts_row *row, struct jsonw *w)
+{
+	__cleanup_json json_t *all = NULL;
+	const char *role;
+	json_t *c;
+	if (open_row(t, row, &all) != OK)
+		return;
+	json_object_foreach(all, role, c)
+	{
+		jw_obj(w);
+		jw_kz(w, "role", role);
+		jw_kstr(w, "email", text_of(c, "email"));
+		jw_kstr(w, "name", text_of(c, "name"));
+		jw_kstr(w, "phone", text_of(c, "phone"));
+		jw_kstr(w, "address", text_of(c, "address"));
+		jw_kz(w, "license", row->license_key);
+		jw_end_obj(w);
+	}
+}
+
+enum err contacts_write(struct store_tx *tx, const struct keyring *k, struct str client_key, struct jsonw *w)
+{
+	__cleanup(taking_release) struct taking t = {.tx = tx, .keyring = k}; /* needs no hash */
+	struct contacts_row *rows = NULL;
+	size_t count = 0;
+	arena_init(&t.arena, WORK_ARENA_MAX);
+	enum err err = store_contacts_of_tenant(tx, client_key, &t.arena, &rows, &count);
+	if (err != OK)
+		return err;
+	jw_arr(w);
+	for (size_t i = 0; i < count; i++)
+		write_row(&t, &rows[i], w);
+	jw_end_arr(w);
+	return OK;
+}
+
+/* ---- forgotten ---- */
+
+struct lookup_walk {
+	struct taking *t;
+	const struct address_hash *gone;
+	const char **keys;
+	size_t count, cap;
+};
+
+static enum err note_lookup(void *arg, const char *client_key, const struct license_row *l)
+{
+	struct lookup_walk *walk = arg;
+	if (!l->contact_sealed.len || !lookup_is(walk->t, str_of(client_key), l->contact_sealed, walk->gone))
+		return OK;
+	if (walk->count == walk->cap) {
+		const size_t cap = walk->cap ? 2 * walk->cap : 16;
+		const char **longer = arena_alloc(&walk->t->arena, cap * sizeof(*longer));
+		if (!longer)
+			return ERR_NOMEM;
+		if (walk->count)
+			memcpy(longer, walk->keys, walk->count * sizeof(*longer));
+		walk->keys = longer;
+		walk->cap = cap;
+	}
+	const char *key = arena_strz(&walk->t->arena, str_of(client_key));
+	if (!key)
+		return ERR_NOMEM;
+	walk->keys[walk->count++] = key;
+	return OK;
+}
+
+static enum err erase_lookups(struct taking *t, const struct address_hash *gone, size_t *ret_count)
+{
+	struct lookup_walk walk = {.t = t, .gone = gone};
+	enum err err = store_license_each(t->tx, note_lookup, &walk);
+	for (size_t i = 0; err == OK && i < walk.count; i++)
+		err = store_license_contact_clear(t->tx, str_of(walk.keys[i]));
+	*ret_count = walk.count;
+	return err;
+}
+
+enum err contacts_forget(struct store_tx *tx, const struct keyring *k, struct str email, int64_t at,
+                         struct contacts_forgotten *ret)
+{
+	__cleanup(taking_release) struct taking t = {0};
+	struct address_hash gone;
+	enum suppression before = SUPPRESSION_NONE;
+	*ret = (struct contacts_forgotten){0};
+	enum err err = taking_init(&t, tx, k, at);
+	if (err == OK)
+		err = address_hash(&t.key, email, &gone);
+	if (err == OK)
+		err = store_suppression_get(tx, &gone, &before);
+	if (err == OK)
+		err = store_suppression_put(tx, &gone, SUPPRESSION_FORGOTTEN, at);
+	if (err == OK)
+		err = erase_address(&t, &gone, ret);
+	if (err == OK)
+		err = erase_lookups(&t, &gone, &ret->lookups);
+	ret->known = before == SUPPRESSION_FORGOTTEN;
+	return err;
+}
