@@ -17,6 +17,8 @@
 #include "connect/descriptor.h"
 #include "connect/host.h"
 #include "connect/report.h"
+#include "events/deliver.h"
+#include "events/endpoints.h"
 
 enum {
 	STORE_QUEUE_MAX = 20000,
@@ -26,7 +28,7 @@ enum {
 	UPSTREAM_QUEUE = 10000,
 	CONNECTIONS_MAX = 4096,
 	ADMIN_CONNECTIONS_MAX = 256,
-	OWN_FILES_MAX = 256, /* database, outgoing calls, threads' descriptors */
+	OWN_FILES_MAX = 512, /* database, outgoing calls, threads' descriptors */
 	CONNECTIONS_LEAST = 64,
 	IDLE_MS = 60 * 1000,
 };
@@ -46,6 +48,7 @@ struct app {
 	struct str *audiences;
 	struct connect connect;
 	struct admin admin;
+	struct deliveries *deliveries;
 	struct health health;
 	struct http_server *public, *operator;
 };
@@ -189,6 +192,21 @@ static enum err open_doors(struct app *app)
 	return OK;
 }
 
+static enum err start_deliveries(struct app *app)
+{
+	const struct config *c = app->config;
+	const struct deliveries_options o = {.clock = &clock_system,
+	                                     .timers = app->timers,
+	                                     .store = app->store,
+	                                     .keys = app->keyring,
+	                                     .allow_insecure = c->allow_insecure_hosts};
+	enum err err = endpoints_follow_settings(app->store, app->keyring, c, clock_wall_ms(&clock_system));
+	if (err == OK)
+		err = deliveries_start(&o, &app->deliveries);
+	app->admin.deliveries = app->deliveries;
+	return err == OK ? OK : fail("deliveries", err);
+}
+
 /* As many as there are files for: one more would find none, and so would a look-up or the database. */
 static unsigned connections_max(void)
 {
@@ -290,6 +308,8 @@ enum err app_start(const struct config *config, struct app **ret)
 	if (err == OK && (err = report_start(&app->connect)) != OK)
 		fail("reports", err);
 	if (err == OK)
+		err = start_deliveries(app);
+	if (err == OK)
 		err = listen_everywhere(app);
 	if (err != OK) {
 		app_stop(app);
@@ -316,6 +336,7 @@ void app_stop(struct app *app)
 	http_server_stop(app->operator, patience_ms);
 	admin_stop(&app->admin);
 	retention_stop(&app->connect);
+	deliveries_stop(app->deliveries);
 	http_client_stop(app->client); /* calls in flight end now, so nobody below waits for another server */
 	report_stop(&app->connect);
 	lookups_free(app->lookups);

@@ -74,5 +74,14 @@ static const struct route admin_rows[] = {
     ADMIN(METHOD_GET, "events", admin_events),
     ADMIN(METHOD_GET, "feedback", admin_feedback),
     ADMIN(METHOD_GET, "auth-failures", admin_failures),
+    ADMIN(METHOD_GET, "endpoints", admin_endpoints),
+    ADMIN(METHOD_POST, "endpoints", admin_endpoint_add),
+    ADMIN(METHOD_DELETE, "endpoints/KEY", admin_endpoint_delete),
+    ADMIN(METHOD_POST, "endpoints/KEY/rotate", admin_endpoint_rotate),
+    ADMIN(METHOD_POST, "endpoints/KEY/enable", admin_endpoint_enable),
+    ADMIN(METHOD_POST, "endpoints/KEY/test", admin_endpoint_test),
+    ADMIN(METHOD_POST, "endpoints/KEY/replay", admin_endpoint_replay),
+    ADMIN(METHOD_GET, "deliveries", admin_deliveries),
+    ADMIN(METHOD_POST, "deliveries/KEY/replay", admin_delivery_replay),
 };
 const struct route_table admin_routes = {admin_rows, sizeof admin_rows / sizeof admin_rows[0]};

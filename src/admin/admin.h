@@ -7,6 +7,8 @@
 #include "admin/session.h"
 #include "connect/connect.h"
 
+struct deliveries;
+
 struct admin {
 	struct connect *connect;
 	uint8_t token_hash[32]; /* SHA-256 of LICGATE_ADMIN_TOKEN */
@@ -14,6 +16,7 @@ struct admin {
 	struct sessions *sessions;
 	struct live_feed *feed;
 	struct history *history;
+	const struct deliveries *deliveries; /* for open pages, to tell them that it changed */
 };
 /* Sessions, live updates, daily counts: before the listener starts. */
 enum err admin_start(struct admin *admin);
@@ -42,4 +45,13 @@ void admin_override_delete(struct request *req, void *admin);
 void admin_events(struct request *req, void *admin);
 void admin_feedback(struct request *req, void *admin);
 void admin_failures(struct request *req, void *admin);
+void admin_endpoints(struct request *req, void *admin);
+void admin_endpoint_add(struct request *req, void *admin);
+void admin_endpoint_delete(struct request *req, void *admin);
+void admin_endpoint_rotate(struct request *req, void *admin);
+void admin_endpoint_enable(struct request *req, void *admin);
+void admin_endpoint_test(struct request *req, void *admin);
+void admin_endpoint_replay(struct request *req, void *admin);
+void admin_deliveries(struct request *req, void *admin);
+void admin_delivery_replay(struct request *req, void *admin);
 void admin_metrics(struct request *req, void *admin);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/b64.h"
 #include "base/secret.h"
 #include "config/settings.h"
 
@@ -63,6 +64,33 @@ static void admin_token_sendable(struct check *k)
 	}
 }
 
+/* What events/sign.c takes: "whsec_" and the base64 of 24 to 64 bytes. */
+static bool signing_secret(struct str text)
+{
+	enum { KEY_MIN = 24, KEY_MAX = 64 };
+	const struct str prefix = STR("whsec_");
+	uint8_t bytes[KEY_MAX + 8];
+	size_t len = 0;
+	if (!str_starts(text, prefix) || text.len > prefix.len + (KEY_MAX + 2) / 3 * 4 ||
+	    !b64_decode((struct str){text.ptr + prefix.len, text.len - prefix.len}, bytes, &len))
+		len = 0;
+	wipe(bytes, sizeof(bytes));
+	return len >= KEY_MIN && len <= KEY_MAX;
+}
+
+static void events_whole(struct check *k)
+{
+	const struct config *c = k->config;
+	if (c->events_url)
+		url_secure(k, "LICGATE_EVENTS_URL", c->events_url);
+	if (c->events_url && !c->events_secret)
+		tell(k, "LICGATE_EVENTS_SECRET", "is not set, but LICGATE_EVENTS_URL is: nothing is sent unsigned");
+	if (c->events_secret && !c->events_url)
+		tell(k, "LICGATE_EVENTS_URL", "is not set, but LICGATE_EVENTS_SECRET is: set both or neither");
+	if (c->events_secret && !signing_secret(str_of(c->events_secret)))
+		tell(k, "LICGATE_EVENTS_SECRET", "is not whsec_ and the base64 of 24 to 64 bytes");
+}
+
 static void database_known(struct check *k)
 {
 	struct str database = str_of(k->config->database);
@@ -97,6 +125,7 @@ enum err config_check(const struct config *c, problem_fn *tell_problem, void *ar
 	admin_token_sendable(&k);
 	database_known(&k);
 	listeners_apart(&k);
+	events_whole(&k);
 	enum err err = secret_keys_parse(&k);
 	if (err != OK)
 		return err;

@@ -3,7 +3,8 @@
  * The catalogue is docs of the outside too: names are never changed, only added. The id hashes the length and the bytes
  * of type, tenant and `once`, so that no two triples give the same input ("a"+"bc" is not "ab"+"c"); a writer that is
  * told something twice, or repeats itself after a crash, so stores one event. Readers, the admin API and outgoing
- * webhooks all get the text that is stored here, byte for byte. Thread rule: that of the transaction. */
+ * webhooks all get the text that is stored here, byte for byte; what is to be delivered is queued in the same
+ * transaction. Thread rule: that of the transaction. */
 #include "events/journal.h"
 
 #include <assert.h>
@@ -13,8 +14,9 @@
 #include "base/buf.h"
 #include "base/jsonw.h"
 #include "base/secret.h"
+#include "store/deliveries.h"
 
-enum { EVENT_MAX_BYTES = 20 * 1024, ID_HASH_BYTES = 16, ID_SIZE = sizeof("evt_") + 2UL * ID_HASH_BYTES };
+enum { EVENT_MAX_BYTES = 20 * 1024, ID_HASH_BYTES = 16, ID_SIZE = EVENT_ID_SIZE };
 
 static const char *const catalogue[] = {
     "tenant.installed",
@@ -71,7 +73,7 @@ static void add_part(struct buf *b, struct str part)
 	buf_str(b, part);
 }
 
-static enum err event_id(const struct event *e, char ret[static ID_SIZE])
+enum err event_id(const struct event *e, char ret[static ID_SIZE])
 {
 	__cleanup_buf struct buf b = BUF_INIT(EVENT_MAX_BYTES);
 	uint8_t hash[32];
@@ -148,6 +150,27 @@ static void write_event(struct buf *out, const struct event *e, const char *id)
 	jw_end_obj(&w);
 }
 
+/* Events of one lane are delivered in order: those of a tenant, or where none is known those of an entitlement. */
+static struct str lane_of(const struct event *e, const char *id)
+{
+	if (e->tenant.len)
+		return e->tenant;
+	for (size_t i = 0; i < e->field_count; i++)
+		if (e->fields[i].kind == EVENT_TEXT && e->fields[i].text.len && strcmp(e->fields[i].name, "entitlement") == 0)
+			return e->fields[i].text;
+	return str_of(id);
+}
+
+/* A test event goes to the endpoint that is tested alone: whoever makes it queues it. */
+static enum err queue(struct store_tx *tx, const struct event *e, const char *id)
+{
+	if (strcmp(e->type, "webhook.test") == 0)
+		return OK;
+	__cleanup_buf struct buf lane = BUF_INIT(EVENT_MAX_BYTES);
+	buf_str(&lane, lane_of(e, id)); /* for its terminator */
+	return lane.err != OK ? lane.err : store_deliveries_queue(tx, id, e->type, lane.data, e->at);
+}
+
 enum err journal_add(struct store_tx *tx, const struct event *e)
 {
 	assert(event_type_known(str_of(e->type)));
@@ -169,5 +192,7 @@ enum err journal_add(struct store_tx *tx, const struct event *e)
 	    .json = json.data,
 	};
 	err = store_event_add(tx, &row);
+	if (err == OK)
+		err = queue(tx, e, id);
 	return err == ERR_CONFLICT ? OK : err;
 }

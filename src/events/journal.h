@@ -33,5 +33,8 @@ struct event {
 	size_t field_count;
 };
 bool event_type_known(struct str type);
+enum { EVENT_ID_SIZE = sizeof("evt_") + 32 };
+/* "evt_" and 32 digits, NUL-terminated: what journal_add gives it. ERR_TOO_LARGE, ERR_NOMEM. */
+enum err event_id(const struct event *e, char ret[static EVENT_ID_SIZE]);
 /* OK also when the very same event was stored before. ERR_TOO_LARGE over 20 KB. */
 enum err journal_add(struct store_tx *tx, const struct event *e);

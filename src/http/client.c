@@ -13,15 +13,18 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "http/client_call.h"
 
-enum { ORIGIN_BUCKETS = 256, IDLE_POLL_MS = 60 * 1000, RETRY_POLL_MS = 10 };
+enum { ORIGIN_BUCKETS = 256, IDLE_POLL_MS = 60 * 1000, RETRY_POLL_MS = 10, BACKGROUND_NICE = 10 };
 
 struct origin {
 	TAILQ_ENTRY(origin) ready_link; /* in `ready` while it has a waiting call and a free slot */
@@ -69,8 +72,11 @@ static void register_metrics(struct http_client *c)
 	c->stopped = result_metric("result=\"stopped\"");
 	c->refused = result_metric("result=\"queue_full\"");
 	c->duration = metric_histogram("licgate_upstream_duration_seconds", "Duration of calls to other servers.", NULL);
-	metric_gauge_fn("licgate_upstream_queue_depth", "Calls to other servers that wait for a slot.", NULL,
-	                http_client_queue_depth, c);
+	char labels[64] = "";
+	if (c->options.part)
+		(void)snprintf(labels, sizeof(labels), "part=\"%s\"", c->options.part);
+	metric_gauge_fn("licgate_upstream_queue_depth", "Calls to other servers that wait for a slot.",
+	                labels[0] ? labels : NULL, http_client_queue_depth, c);
 }
 
 static void count_result(struct http_client *c, enum err err, int status)
@@ -301,6 +307,8 @@ static void *client_thread(void *client)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, NULL); /* signals are main's */
+	if (c->options.background)
+		(void)setpriority(PRIO_PROCESS, (id_t)gettid(), BACKGROUND_NICE); /* on Linux of this thread alone */
 	while (accept_submitted(c)) {
 		int64_t now = clock_mono_ms(c->options.clock);
 		if (c->next_expiry_mono_ms <= now)

@@ -22,6 +22,8 @@ struct http_client_options {
 	unsigned in_flight_max; /* further calls queue */
 	unsigned queue_max;
 	unsigned per_host_max; /* so that one dead host cannot take every slot */
+	const char *part;      /* of a further client, a literal: its calls wait in a gauge of their own; NULL: the first */
+	bool background;       /* its thread gives way to others where cores are short */
 };
 
 struct http_header {
@@ -37,6 +39,7 @@ struct http_call {
 	size_t header_count;
 	struct str body;    /* sent for POST and PUT */
 	size_t answer_max;  /* bytes; a longer answer is ERR_TOO_LARGE */
+	bool body_unwanted; /* only the status counts: the body is dropped, and one over answer_max ends the call, well */
 	int64_t timeout_ms; /* 0: the client's */
 	void (*done)(void *arg, const struct http_answer *answer);
 	void *arg;

@@ -138,6 +138,7 @@ enum err call_new(const struct http_call *asked, bool allow_insecure, struct cal
 	c->done = asked->done;
 	c->arg = asked->arg;
 	c->allow_insecure = allow_insecure;
+	c->body_unwanted = asked->body_unwanted;
 	c->answer = BUF_INIT(asked->answer_max);
 	c->answer_headers = BUF_INIT(CALL_HEADERS_MAX);
 	if ((err = set_url(c, asked->url)) != OK)
@@ -172,6 +173,11 @@ static size_t on_body(char *data, size_t size, size_t count, void *call)
 {
 	struct call *c = call;
 
+	if (c->body_unwanted) { /* read to its end where it is short, so that the connection can be used again */
+		c->dropped += size * count;
+		c->body_over = c->dropped > c->answer.max;
+		return c->body_over ? 0 : size * count;
+	}
 	buf_add(&c->answer, data, size * count);
 	return c->answer.err == OK ? size * count : 0;
 }
@@ -218,7 +224,8 @@ static CURLcode set_limits(const struct call *c, CURL *e, int64_t time_ms)
 	SETOPT(CURLOPT_QUICK_EXIT, 1L);
 	SETOPT(CURLOPT_TIMEOUT_MS, (long)time_ms);
 	SETOPT(CURLOPT_CONNECTTIMEOUT_MS, (long)(connect_ms > 0 ? connect_ms : 1));
-	SETOPT(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)c->answer.max);
+	if (!c->body_unwanted)
+		SETOPT(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)c->answer.max);
 	SETOPT(CURLOPT_PROTOCOLS_STR, c->allow_insecure ? "http,https" : "https");
 	SETOPT(CURLOPT_FOLLOWLOCATION, 0L);
 	SETOPT(CURLOPT_PROXY, "");
@@ -277,7 +284,7 @@ enum err call_result(const struct call *c, CURLcode code)
 		return c->answer.err;
 	if (c->answer_headers.err != OK)
 		return c->answer_headers.err;
-	if (code == CURLE_OK)
+	if (code == CURLE_OK || c->body_over)
 		return OK;
 	if (c->address_denied)
 		return ERR_DENIED;

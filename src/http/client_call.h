@@ -33,6 +33,9 @@ struct call {
 	bool has_body;
 	bool is_https;
 	bool allow_insecure;
+	bool body_unwanted;
+	bool body_over; /* unwanted, and longer than what is read for politeness */
+	size_t dropped; /* bytes of it */
 
 	CURL *easy; /* while running */
 	struct buf answer, answer_headers;

@@ -30,6 +30,12 @@ static const struct place {
     {"hash_keys", "secret",
      "SELECT name, secret FROM hash_keys WHERE secret_key <> $1 AND name > $2 ORDER BY name LIMIT $3",
      "UPDATE hash_keys SET secret = $1, secret_key = $2 WHERE name = $3 AND secret = $4"},
+    {"endpoints", "secret", "SELECT id, secret FROM endpoints WHERE secret_key <> $1 AND id > $2 ORDER BY id LIMIT $3",
+     "UPDATE endpoints SET secret = $1, secret_key = $2 WHERE id = $3 AND secret = $4"},
+    {"endpoints", "previous_secret",
+     "SELECT id, previous_secret FROM endpoints WHERE previous_secret IS NOT NULL AND previous_secret_key <> $1 "
+     "AND id > $2 ORDER BY id LIMIT $3",
+     "UPDATE endpoints SET previous_secret = $1, previous_secret_key = $2 WHERE id = $3 AND previous_secret = $4"},
 };
 enum { PLACES = sizeof(places) / sizeof(places[0]) };
 

@@ -70,7 +70,8 @@ struct store_tx {
 	const struct sql_backend *sql;
 	struct sql_conn *conn;
 	bool writable;
-	enum err failed; /* sticks: see above */
+	enum err failed;        /* sticks: see above */
+	bool deliveries_queued; /* endpoints or deliveries changed: whoever watches the store is to be told */
 };
 
 /* enum err e = sql_run(tx, &changed, "DELETE FROM users WHERE client_key = $1", V_STR(key)); ret_changed may be NULL.

@@ -172,6 +172,12 @@ int64_t store_queue_depth(void *store)
 	return s->writer ? writer_depth(s->writer) : 0;
 }
 
+void store_watch_deliveries(struct store *s, void (*fn)(void *arg), void *arg)
+{
+	if (s->writer)
+		writer_watch(s->writer, fn, arg);
+}
+
 enum err store_healthy(struct store *s)
 {
 	return s->writer ? writer_healthy(s->writer) : OK;

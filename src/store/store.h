@@ -46,6 +46,9 @@ enum err store_submit(struct store *s, struct store_job *job);
 enum err store_write(struct store *s, enum err (*fn)(struct store_tx *, void *arg), void *arg);
 enum err store_read(struct store *s, enum err (*fn)(struct store_tx *, void *arg), void *arg);
 int64_t store_queue_depth(void *store);
+/* fn runs on the writer thread after a commit that queued deliveries; it must not block. NULL: no longer, and it is not
+ * running when this returns. One watcher at most. */
+void store_watch_deliveries(struct store *s, void (*fn)(void *arg), void *arg);
 /* OK if the last write worked, or one was never tried; probes with an empty write after a failure. For /readyz. */
 enum err store_healthy(struct store *s);
 /* Online copy into a new file; ERR_CONFLICT if it exists. progress may be NULL. */

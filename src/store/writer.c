@@ -42,6 +42,11 @@ struct writer {
 	pthread_mutex_t conn_lock;
 	struct sql_conn *conn; /* NULL after a failure: made anew by the next group */
 
+	pthread_mutex_t watch_lock; /* held while the watcher runs */
+	void (*watch)(void *arg);   /* told after a commit that queued deliveries; may be NULL */
+	void *watch_arg;
+	bool deliveries_queued; /* by the group under way; writer thread */
+
 	_Atomic int health;   /* enum err of the last group */
 	_Atomic bool probing; /* the probe is queued */
 	struct store_job probe;
@@ -138,6 +143,7 @@ static enum err run_job(struct writer *w, struct store_job *job, enum err *ret_f
 	if (tx.failed != OK)
 		*ret_failed = e = tx.failed;
 	job->result = e;
+	w->deliveries_queued = w->deliveries_queued || (e == OK && tx.deliveries_queued);
 	if (!w->sql->in_transaction(w->conn))
 		return e != OK ? e : ERR_IO;
 	if (e != OK && control(w, "ROLLBACK TO job") != OK)
@@ -195,8 +201,25 @@ static void tell(struct writer *w, struct queue *group, enum err lost)
 	}
 }
 
+static void tell_watcher(struct writer *w)
+{
+	pthread_mutex_lock(&w->watch_lock);
+	if (w->watch)
+		w->watch(w->watch_arg);
+	pthread_mutex_unlock(&w->watch_lock);
+}
+
+void writer_watch(struct writer *w, void (*fn)(void *arg), void *arg)
+{
+	pthread_mutex_lock(&w->watch_lock);
+	w->watch = fn;
+	w->watch_arg = arg;
+	pthread_mutex_unlock(&w->watch_lock);
+}
+
 static void write_group(struct writer *w, int64_t oldest)
 {
+	w->deliveries_queued = false;
 	struct problem problem = {.text = ""};
 	struct queue group;
 	pthread_mutex_lock(&w->conn_lock);
@@ -218,6 +241,8 @@ static void write_group(struct writer *w, int64_t oldest)
 	}
 	pthread_mutex_unlock(&w->conn_lock);
 	tell(w, &group, e);
+	if (e == OK && w->deliveries_queued)
+		tell_watcher(w);
 }
 
 static void *writer_main(void *arg)
@@ -286,6 +311,7 @@ enum err writer_new(const struct writer_options *o, struct sql_conn *conn, struc
 	w->jobs_failed = metric_counter("licgate_store_jobs_total", help, "result=\"failed\"");
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_mutex_init(&w->conn_lock, NULL);
+	pthread_mutex_init(&w->watch_lock, NULL);
 	pthread_cond_init(&w->came, NULL);
 	if (pthread_create(&w->thread, NULL, writer_main, w) != 0) {
 		free(w);
@@ -306,6 +332,7 @@ void writer_free(struct writer *w)
 	pthread_join(w->thread, NULL);
 	w->sql->close(w->conn);
 	pthread_cond_destroy(&w->came);
+	pthread_mutex_destroy(&w->watch_lock);
 	pthread_mutex_destroy(&w->conn_lock);
 	pthread_mutex_destroy(&w->lock);
 	free(w);

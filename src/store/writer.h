@@ -15,5 +15,6 @@ void writer_free(struct writer *w); /* commits what is queued; accepts NULL */
 enum err writer_submit(struct writer *w, struct store_job *job);
 enum err writer_healthy(struct writer *w);
 int64_t writer_depth(struct writer *w);
+void writer_watch(struct writer *w, void (*fn)(void *arg), void *arg);
 /* Reads on the writer's own connection, between two groups. */
 enum err writer_read(struct writer *w, enum err (*fn)(struct store_tx *, void *arg), void *arg);
