@@ -78,7 +78,7 @@ enum err event_id(const struct event *e, char ret[static ID_SIZE])
 	__cleanup_buf struct buf b = BUF_INIT(EVENT_MAX_BYTES);
 	uint8_t hash[32];
 	add_part(&b, str_of(e->type));
-	add_part(&b, e->tenant);
+	add_part(&b, e->tenant_apart ? STR("") : e->tenant);
 	add_part(&b, e->once);
 	if (b.err != OK)
 		return b.err;

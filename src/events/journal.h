@@ -29,6 +29,7 @@ struct event {
 	int64_t at;                       /* observed_at, wall ms */
 	int64_t effective_at;             /* 0: absent */
 	struct str once;                  /* what makes it this event and no other, besides type and tenant */
+	bool tenant_apart;                /* the id is of type and once alone: the tenant may become known later */
 	const struct event_field *fields; /* further members of data; empty text is left out */
 	size_t field_count;
 };
