@@ -19,6 +19,7 @@
 #include "connect/report.h"
 #include "events/deliver.h"
 #include "events/endpoints.h"
+#include "github/github.h"
 
 enum {
 	STORE_QUEUE_MAX = 20000,
@@ -47,6 +48,7 @@ struct app {
 	struct failures *failures;
 	struct str *audiences;
 	struct connect connect;
+	struct github github;
 	struct admin admin;
 	struct deliveries *deliveries;
 	struct health health;
@@ -207,6 +209,21 @@ static enum err start_deliveries(struct app *app)
 	return err == OK ? OK : fail("deliveries", err);
 }
 
+static enum err start_github(struct app *app)
+{
+	app->github = (struct github){.config = app->config,
+	                              .clock = &clock_system,
+	                              .timers = app->timers,
+	                              .store = app->store,
+	                              .keyring = app->keyring,
+	                              .tenants = app->tenants,
+	                              .lookups = app->lookups,
+	                              .features = app->files.features,
+	                              .client = app->client};
+	enum err err = github_start(&app->github);
+	return err == OK ? OK : fail("GitHub", err);
+}
+
 /* As many as there are files for: one more would find none, and so would a look-up or the database. */
 static unsigned connections_max(void)
 {
@@ -247,7 +264,10 @@ static enum err listen_everywhere(struct app *app)
 	    .idle_timeout_ms = IDLE_MS,
 	    .max_body = (size_t)c->max_body,
 	    .routes = &public_routes,
-	    .rooms = {[ROOM_APP] = &app->health, [ROOM_CONNECT] = &app->connect, [ROOM_FILES] = app->files.pages},
+	    .rooms = {[ROOM_APP] = &app->health,
+	              [ROOM_CONNECT] = &app->connect,
+	              [ROOM_FILES] = app->files.pages,
+	              [ROOM_GITHUB] = &app->github},
 	    .authenticators = {[AUTH_PAGE] = {auth_page, &app->connect},
 	                       [AUTH_CONTEXT] = {auth_context, &app->connect},
 	                       [AUTH_LIFECYCLE] = {auth_lifecycle, &app->connect}},
@@ -310,6 +330,8 @@ enum err app_start(const struct config *config, struct app **ret)
 	if (err == OK)
 		err = start_deliveries(app);
 	if (err == OK)
+		err = start_github(app);
+	if (err == OK)
 		err = listen_everywhere(app);
 	if (err != OK) {
 		app_stop(app);
@@ -338,6 +360,7 @@ void app_stop(struct app *app)
 	retention_stop(&app->connect);
 	deliveries_stop(app->deliveries);
 	http_client_stop(app->client); /* calls in flight end now, so nobody below waits for another server */
+	github_stop(&app->github);
 	report_stop(&app->connect);
 	lookups_free(app->lookups);
 	host_free(app->host);

@@ -5,6 +5,7 @@
 #include "admin/admin.h"
 #include "app.h"
 #include "authz/authz.h"
+#include "github/github.h"
 
 #define ENVOY(method)                                                                                                  \
 	{                                                                                                                  \
@@ -30,6 +31,8 @@ static const struct route public_rows[] = {
     {METHOD_GET, "/api/v1/configure", AUTH_CONTEXT, ROOM_CONNECT, 0, api_configure_get},
     {METHOD_PUT, "/api/v1/configure", AUTH_CONTEXT, ROOM_CONNECT, 0, api_configure_put},
     {METHOD_DELETE, "/api/v1/seats/KEY", AUTH_CONTEXT, ROOM_CONNECT, 0, api_seat_delete},
+
+    {METHOD_POST, "/github/webhook", AUTH_SELF, ROOM_GITHUB, 262144, github_webhook}, /* signed body */
 
     /* Forward authentication: the handler verifies the original request's token. Envoy calls with the original method.
      */

@@ -36,6 +36,18 @@ static const struct place {
      "SELECT id, previous_secret FROM endpoints WHERE previous_secret IS NOT NULL AND previous_secret_key <> $1 "
      "AND id > $2 ORDER BY id LIMIT $3",
      "UPDATE endpoints SET previous_secret = $1, previous_secret_key = $2 WHERE id = $3 AND previous_secret = $4"},
+    {"github_accounts", "email",
+     "SELECT account_id, email FROM github_accounts WHERE email IS NOT NULL AND email_key <> $1 "
+     "AND account_id > $2 ORDER BY account_id LIMIT $3",
+     "UPDATE github_accounts SET email = $1, email_key = $2 WHERE account_id = $3 AND email = $4"},
+    {"github_users", "token",
+     "SELECT user_id, token FROM github_users WHERE token IS NOT NULL AND token_key <> $1 "
+     "AND user_id > $2 ORDER BY user_id LIMIT $3",
+     "UPDATE github_users SET token = $1, token_key = $2 WHERE user_id = $3 AND token = $4"},
+    {"github_revocations", "token",
+     "SELECT id, token FROM github_revocations WHERE token IS NOT NULL AND token_key <> $1 "
+     "AND id > $2 ORDER BY id LIMIT $3",
+     "UPDATE github_revocations SET token = $1, token_key = $2 WHERE id = $3 AND token = $4"},
 };
 enum { PLACES = sizeof(places) / sizeof(places[0]) };
 

@@ -1,0 +1,38 @@
+/* github.h - the GitHub Marketplace door: the listing's webhook, setup and sign-in, and what they tell the core.
+ *
+ * A GitHub account is the tenant github:<account id>; what it bought is in the store (store/github.h) and told to the
+ * licence core after each change, and again at start. Nothing of it is on without LICGATE_GITHUB_WEBHOOK_SECRET (the
+ * webhook) and LICGATE_GITHUB_CLIENT_ID with its secret (setup and sign-in). */
+#pragma once
+#include "base/timers.h"
+#include "config/config.h"
+#include "http/client.h"
+#include "http/reply.h"
+#include "license/answer.h"
+
+struct github_parts; /* github_internal.h */
+
+struct github {
+	const struct config *config;
+	const struct clock *clock;
+	struct timers *timers;
+	struct store *store;
+	const struct keyring *keyring;
+	struct tenants *tenants;
+	struct lookups *lookups;
+	const struct features *features;
+	struct http_client *client;
+	struct github_parts *parts; /* of github_start() */
+};
+/* Tells the core what is bought, starts what happens by time. Before the listeners. */
+enum err github_start(struct github *g);
+/* After the listeners and the http client have stopped, before look-ups and store. */
+void github_stop(struct github *g);
+
+/* handlers; room is the struct github */
+void github_webhook(struct request *req, void *github);
+
+static inline bool github_signs_in(const struct config *c)
+{
+	return c->github_client_id && c->github_client_secret;
+}
