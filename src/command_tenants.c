@@ -27,7 +27,8 @@ static const char help[] =
     "       licgate tenants refresh CLIENTKEY [--json]                 asks the tenant's site now\n"
     "       licgate tenants override CLIENTKEY --state STATE --until TIME --reason TEXT --by NAME\n"
     "       licgate tenants override CLIENTKEY --end\n\n"
-    "--query: contained in clientKey or base URL. --state: a licence state (evaluation, active, grace,\n"
+    "--query: contained in clientKey or base URL, or the beginning of any other id (SEN, entitlement, older address).\n"
+    "--state: a licence state (evaluation, active, grace,\n"
     "cancelled_pending, expired, none, unknown) or a status (installed, enabled, disabled, uninstalled).\n"
     "list, show and export read the database of LICGATE_DATABASE; refresh and override ask the running server\n"
     "at LICGATE_ADMIN_LISTEN with LICGATE_ADMIN_TOKEN.\n";
@@ -122,7 +123,7 @@ static int list(const struct desk *d, const struct tenants_args *a)
 	__cleanup(arena_release) struct arena arena;
 	__cleanup(cleanup_page) struct tenant_page page = {0};
 	__cleanup_buf struct buf out = BUF_INIT(OUT_MAX);
-	arena_init(&arena, 64 * 1024);
+	arena_init(&arena, 1024 * 1024);
 	struct tenant_filter f = {.query = str_of(a->query), .limit = a->limit ? a->limit : LIST_DEFAULT};
 	if (!tenant_filter_by(&f, str_of(a->state))) {
 		fprintf(stderr, "licgate: \"%s\" is neither a licence state nor a status: see licgate tenants --help\n",
@@ -135,7 +136,9 @@ static int list(const struct desk *d, const struct tenants_args *a)
 	}
 	if (a->verb == TENANTS_EXPORT)
 		f.limit = 0;
-	enum err err = tenant_list(d->tenants, d->lookups, &f, &page);
+	enum err err = tenant_filter_also(&f, d->store, &arena);
+	if (err == OK)
+		err = tenant_list(d->tenants, d->lookups, &f, &page);
 	if (err != OK)
 		return failed(err);
 	if (a->verb == TENANTS_EXPORT) {

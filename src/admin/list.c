@@ -4,6 +4,11 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "store/aliases.h"
+
+/* A shorter query finds too much to be looked for in the store. ALIASES_MAX bounds what each tenant is compared with.
+ */
+enum { ALIAS_QUERY_MIN = 3, ALIASES_MAX = 500 };
 
 bool tenant_sort_parse(struct str name, enum tenant_sort *ret)
 {
@@ -44,6 +49,44 @@ bool tenant_filter_by(struct tenant_filter *f, struct str name)
 		return true;
 	f->by_state = license_state_parse(name, &f->state);
 	return f->by_state || tenant_filter_by_status(f, name);
+}
+
+struct alias_search {
+	struct tenant_filter *filter;
+	struct arena *arena;
+};
+
+static enum err find_aliases(struct store_tx *tx, void *arg)
+{
+	const struct alias_search *s = arg;
+	struct str *keys = NULL;
+	size_t count = 0;
+	enum err err = store_alias_find(tx, s->filter->query, ALIASES_MAX, s->arena, &keys, &count);
+	if (err == OK) {
+		s->filter->also = keys;
+		s->filter->also_count = count;
+	}
+	return err;
+}
+
+enum err tenant_filter_also(struct tenant_filter *f, struct store *s, struct arena *a)
+{
+	if (f->query.len < ALIAS_QUERY_MIN || f->query.len > ALIAS_PREFIX_MAX || !utf8_valid(f->query) ||
+	    !str_printable(f->query))
+		return OK;
+	return store_read(s, find_aliases, &(struct alias_search){f, a});
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+static bool query_finds(const struct tenant_filter *f, const struct tenant *t)
+{
+	if (f->query.len == 0 || str_ifind(t->client_key, f->query) || str_ifind(t->base_url, f->query))
+		return true;
+	return f->also_count > 0 && bsearch(&t->client_key, f->also, f->also_count, sizeof(*f->also), by_text);
 }
 
 struct item {
@@ -145,7 +188,7 @@ static bool wanted(struct walk *w, const struct tenant *t, struct tenant_place *
 	struct license_decision d = {0};
 	if (f->by_status && t->status != f->status)
 		return false;
-	if (f->query.len > 0 && !str_ifind(t->client_key, f->query) && !str_ifind(t->base_url, f->query))
+	if (!query_finds(f, t))
 		return false;
 	if (f->by_state || f->sort == SORT_STATE || f->sort == SORT_EXPIRES_AT)
 		d = lookups_state_at(w->lookups, t, w->now);

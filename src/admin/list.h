@@ -1,8 +1,9 @@
 /* list.h - picks tenants out of the table in memory, in the order asked for, page by page.
  *
  * One walk over all tenants and a bounded heap of the page: no index to keep, and 100,000 tenants take some 20 ms on
- * an admin thread. Equal values are in clientKey order, so that a page can go on where another ended. Shared by the
- * admin API and `licgate tenants`. */
+ * an admin thread. Ids a tenant has or had beside its clientKey and base URL are asked from the store, by an index.
+ * Equal values are in clientKey order, so that a page can go on where another ended. Shared by the admin API and
+ * `licgate tenants`. */
 #pragma once
 #include "license/lookup.h"
 
@@ -27,7 +28,9 @@ struct tenant_place {
 };
 
 struct tenant_filter {
-	struct str query; /* contained in client_key or base_url, ASCII case ignored; empty: any */
+	struct str query;       /* contained in client_key or base_url, ASCII case ignored; empty: any */
+	const struct str *also; /* sorted client_keys of those that the query finds by another id */
+	size_t also_count;
 	bool by_state, by_status;
 	enum license_state state;
 	enum tenant_status status;
@@ -36,6 +39,9 @@ struct tenant_filter {
 	struct tenant_place after; /* behind this one; empty key: from the start */
 	size_t limit;              /* 0: all */
 };
+/* Fills `also`: whom the query finds by the beginning of any id they were ever known by. Reads the store on this
+ * thread; keys live in the arena. */
+enum err tenant_filter_also(struct tenant_filter *f, struct store *s, struct arena *a);
 /* The name of a licence state or of a tenant status; empty: any. False: neither. */
 bool tenant_filter_by(struct tenant_filter *f, struct str name);
 /* The name of a tenant status alone. */

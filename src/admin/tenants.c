@@ -7,7 +7,7 @@
 #include "admin/view.h"
 #include "base/cleanup.h"
 
-enum { JSON_MAX = 16 * 1024 * 1024, CSV_MAX = 512 * 1024 * 1024 };
+enum { JSON_MAX = 16 * 1024 * 1024, CSV_MAX = 512 * 1024 * 1024, ALIASES_ARENA_MAX = 1024 * 1024 };
 
 static void cleanup_page(struct tenant_page *p)
 {
@@ -78,7 +78,11 @@ void admin_tenants(struct request *req, void *room)
 	__cleanup(cleanup_page) struct tenant_page page = {0};
 	if (!list_params_read(req, &p) || !filter_read(req, &p, &filter))
 		return;
-	enum err err = tenant_list(c->tenants, c->lookups, &filter, &page);
+	__cleanup(arena_release) struct arena arena;
+	arena_init(&arena, ALIASES_ARENA_MAX);
+	enum err err = tenant_filter_also(&filter, c->store, &arena);
+	if (err == OK)
+		err = tenant_list(c->tenants, c->lookups, &filter, &page);
 	if (err != OK) {
 		reply_err(req, err);
 		return;

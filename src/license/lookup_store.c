@@ -218,6 +218,22 @@ static enum err leave_out_forgotten(struct store_tx *tx, const struct persist *p
 	return err == ERR_SEAL || err == ERR_INVALID ? OK : err;
 }
 
+/* Ids that the host tells are names of the tenant from now on, also when it tells others later. */
+static enum err put_aliases(struct store_tx *tx, struct str key, const struct license_row *known,
+                            const struct license_row *told, int64_t at)
+{
+	const struct {
+		const char *kind, *before, *now;
+	} ids[] = {{"sen", known->sen, told->sen},
+	           {"entitlement_id", known->entitlement_id, told->entitlement_id},
+	           {"entitlement_number", known->entitlement_number, told->entitlement_number}};
+	enum err err = OK;
+	for (size_t i = 0; err == OK && i < sizeof(ids) / sizeof(ids[0]); i++)
+		if (ids[i].now && (!ids[i].before || strcmp(ids[i].before, ids[i].now) != 0))
+			err = store_alias_put(tx, key, ids[i].kind, str_of(ids[i].now), at);
+	return err;
+}
+
 static enum err persist_run(struct store_job *job, struct store_tx *tx)
 {
 	struct persist *p = (struct persist *)job;
@@ -237,8 +253,11 @@ static enum err persist_run(struct store_job *job, struct store_tx *tx)
 	fill_numbers(&row, p->tenant->live);
 	err = OK;
 	if (p->text) {
+		const struct license_row known = row;
 		fill_text(&row, p->text);
 		err = leave_out_forgotten(tx, p, &row.contact_sealed);
+		if (err == OK)
+			err = put_aliases(tx, key, &known, &row, row.fetched_at);
 	}
 	const struct change *c = p->first;
 	for (unsigned i = 0; err == OK && i < p->carried; c = change_after(p, i, c), i++) {

@@ -67,7 +67,7 @@ export function tenants(main, { query: asked, remember }) {
 	}
 
 	const typed = debounce(120, changed);
-	const search = h('input', { type: 'search', value: want.query, placeholder: 'Site or client key', 'aria-keyshortcuts': '/', spellcheck: 'false',
+	const search = h('input', { type: 'search', value: want.query, placeholder: 'Site, client key, SEN, entitlement, older address', 'aria-keyshortcuts': '/', spellcheck: 'false',
 		autocomplete: 'off', oninput: () => { want.query = search.value.trim(); typed(); } });
 	const choice = (name, label, values) => h('label', {}, h('span', {}, label),
 		h('select', { onchange: (event) => { want[name] = event.target.value; changed(); } },

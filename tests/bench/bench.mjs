@@ -185,6 +185,22 @@ const parts = {
     await big.stop();
   },
 
+  async search() {
+    console.log('\nThe admin page\'s search over 100,000 tenants');
+    const app = await start(await seeded(100000));
+    const times = 20;
+    for (const [name, query] of [['nothing typed', 'limit=50'], ['one host', 'query=bench-012345&limit=50'], ['a part of many', 'query=99&limit=50'],
+      ['a SEN', 'query=sen-0054321&limit=50'], ['the beginning of every SEN', 'query=SEN-&limit=50'], ['nobody', 'query=nobody-has-this&limit=50'],
+      ['by the end of the licence', 'sort=expires_at&dir=desc&limit=50'], ['the last page of a state', 'state=active&sort=last_seen_at&limit=500']]) {
+      const totals = new Set();
+      await app.admin(`tenants?${query}`);
+      const before = cpuSeconds(app.child.pid);
+      for (let i = 0; i < times; i++) totals.add((await app.admin(`tenants?${query}`)).json.total);
+      say(`${name}: CPU ms (at most 50)`, `${round(((cpuSeconds(app.child.pid) - before) / times) * 1000, 1)}, finds ${[...totals]}`);
+    }
+    await app.stop();
+  },
+
   async lookups() {
     console.log('\nLook-ups: one dead host among the living; 500 waiting on one expired licence');
     const world = await Atlassian.start();

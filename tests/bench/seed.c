@@ -53,6 +53,12 @@ static enum err put_one(struct store_tx *tx, const struct keyring *keys, int i)
 	                                    .licensed_before = true};
 	if (err == OK)
 		err = store_license_put(tx, str_of(key), &license);
+	char sen[32];
+	snprintf(sen, sizeof sen, "SEN-%07d", i);
+	if (err == OK)
+		err = store_alias_put(tx, str_of(key), "sen", str_of(sen), INSTALLED_AT);
+	if (err == OK)
+		err = store_alias_put(tx, str_of(key), "host", str_of(url + strlen("https://")), INSTALLED_AT);
 	buf_release(&sealed);
 	return err;
 }

@@ -292,3 +292,26 @@ test('without a configured token there is no page and no sign-in', async () => {
   }
   await off.stop();
 });
+
+test('a search finds a tenant by any id it has or had', async () => {
+  const site = world.site('old-name', active({ supportEntitlementNumber: 'SEN-7700', entitlementNumber: 'E-AAA-1', entitlementId: 'e1b2' }));
+  await site.install(app, { body: { serviceEntitlementNumber: 'SEN-4411', entitlementNumber: 'E-BBB-2', installationId: 'ari:cloud:ecosystem::installation/abc' } });
+  const before_ = site.baseUrl;
+  site.baseUrl = `${world.url}/sites/new-name`;
+  world.sites.set('new-name', site);
+  await site.install(app, { body: { serviceEntitlementNumber: 'SEN-5522' } });
+  await site.apiLicense(app);
+  await until('the look-up is stored', async () => (await app.admin('tenants?query=SEN-7700')).json.total === 1);
+  for (const query of ['sen-4411', 'SEN-5522', 'e-aaa', 'E-BBB-2', 'e1b2', 'ari:cloud:ecosystem::installation/ABC', before_]) {
+    const { json } = await app.admin(`tenants?query=${encodeURIComponent(query)}`);
+    assert.deepEqual(json.tenants.map((t) => t.client_key), [site.clientKey], query);
+    assert.equal(json.total, 1);
+  }
+  for (const query of ['SEN-44112', '%25', 'EN-4411', '%FF%FF%FF', 'x'.repeat(2000)]) {
+    const { status, json } = await app.admin(`tenants?query=${query}`);
+    assert.deepEqual([status, json.total], [200, 0], query.slice(0, 20));
+  }
+  assert.match((await app.admin('tenants?query=SEN-4411&format=csv')).text, new RegExp(site.clientKey));
+  await site.uninstall(app);
+  assert.equal((await app.admin('tenants?query=SEN-4411')).json.total, 1, 'after its uninstall too');
+});

@@ -142,6 +142,36 @@ static void filters_choose(void **state)
 	assert_false(tenant_filter_by(&f, STR("golden")));
 }
 
+static enum err put_alias(struct store_tx *tx, void *arg)
+{
+	(void)arg;
+	const struct tenant_row row = {.client_key = "key-0042", .status = "enabled"};
+	enum err err = store_tenant_put(tx, &row);
+	return err == OK ? store_alias_put(tx, STR("key-0042"), "sen", STR("SEN-777"), 1) : err;
+}
+
+/* query, how many: by an id that is not in memory, beside those whose key or URL has it too. */
+static void another_id_finds_its_tenant(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *query;
+		size_t count;
+	} cases[] = {{"sen-7", 1}, {"SEN-777", 1}, {"SEN-7777", 0}, {"se", 0}, {"team-13", 8}, {"se\xff-777", 0}};
+	assert_int_equal(store_write(store, put_alias, NULL), OK);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct tenant_filter f = {.query = str_of(cases[i].query), .limit = 7};
+		struct arena arena;
+		size_t pages;
+		arena_init(&arena, 100000);
+		assert_int_equal(tenant_filter_also(&f, store, &arena), OK);
+		size_t count = page_through(f, &pages);
+		if (count != cases[i].count)
+			fail_msg("query \"%s\": %zu", cases[i].query, count);
+		arena_release(&arena);
+	}
+}
+
 /* Walks all pages of an order and notes the keys. */
 static size_t keys_in_order(struct tenant_filter f, char keys[static TENANTS][16])
 {
@@ -239,6 +269,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(pages_have_no_gap_and_no_repeat),
 	    cmocka_unit_test(filters_choose),
+	    cmocka_unit_test(another_id_finds_its_tenant),
 	    cmocka_unit_test(every_order_is_complete_and_its_reverse_is_the_reverse),
 	    cmocka_unit_test(a_bent_cursor_is_refused),
 	    cmocka_unit_test(a_view_has_every_member_and_no_secret),

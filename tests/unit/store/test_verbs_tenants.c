@@ -1,6 +1,7 @@
 /* test_verbs_tenants.c - what the verbs of tenants and their aliases promise: the table at the end is the list. */
 #include <string.h>
 
+#include "store/aliases.h"
 #include "store/promises.h"
 
 /* ---- tenants ---- */
@@ -298,6 +299,44 @@ static enum err an_alias_keeps_its_first_sight(struct store_tx *tx, void *arg)
 	return OK;
 }
 
+static size_t found(struct store_tx *tx, struct arena *a, const char *prefix, size_t max, const char *first)
+{
+	struct str *keys = NULL;
+	size_t count = 0;
+	assert_int_equal(store_alias_find(tx, str_of(prefix), max, a, &keys, &count), OK);
+	if (first)
+		assert_true(count > 0 && str_eqz(keys[0], first));
+	return count;
+}
+
+static enum err an_alias_is_found_by_its_beginning(struct store_tx *tx, void *arg)
+{
+	struct arena *a = arg;
+	const char *names[] = {"b", "a", "c"};
+	for (size_t i = 0; i < 3; i++) {
+		struct tenant_row t = tenant_named(names[i]);
+		assert_int_equal(store_tenant_put(tx, &t), OK);
+		assert_int_equal(store_alias_put(tx, str_of(names[i]), "host", STR("same.example.com"), 1), OK);
+	}
+	assert_int_equal(store_alias_put(tx, STR("b"), "sen", STR("SEN-12"), 1), OK);
+	assert_int_equal(store_alias_put(tx, STR("b"), "sen", STR("SEN-123"), 1), OK);
+	assert_int_equal(store_alias_put(tx, STR("c"), "sen", STR("SEN-\xc3\xa9"), 1), OK);
+	assert_int_equal(found(tx, a, "sen-12", 10, "b"), 1);
+	assert_int_equal(found(tx, a, "SEN-", 10, "b"), 2);
+	assert_int_equal(found(tx, a, "SEN-\xc3\xa9", 10, "c"), 1);
+	assert_int_equal(found(tx, a, "SEN-1234", 10, NULL), 0);
+	assert_int_equal(found(tx, a, "EN-12", 10, NULL), 0);
+	assert_int_equal(found(tx, a, "same", 10, "a"), 3);
+	assert_int_equal(found(tx, a, "same", 2, "a"), 2);
+	assert_int_equal(found(tx, a, "%", 10, NULL), 0);
+	struct str *keys = NULL;
+	size_t count = 0;
+	char longest[ALIAS_PREFIX_MAX + 1];
+	memset(longest, 'x', sizeof(longest));
+	assert_int_equal(store_alias_find(tx, (struct str){longest, sizeof(longest)}, 10, a, &keys, &count), ERR_TOO_LARGE);
+	return OK;
+}
+
 /* ---- the table ---- */
 
 static const struct promise promises[] = {
@@ -313,6 +352,7 @@ static const struct promise promises[] = {
     P(the_sweep_finds_the_longest_gone_first),
     P(text_with_a_nul_byte_is_refused),
     P(an_alias_keeps_its_first_sight),
+    P(an_alias_is_found_by_its_beginning),
 };
 
 int main(void)
