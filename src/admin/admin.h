@@ -2,6 +2,7 @@
  *
  * The API takes the bearer token, or the cookie of somebody who signed in on the page with that token. */
 #pragma once
+#include "admin/attempts.h"
 #include "admin/history.h"
 #include "admin/live.h"
 #include "admin/session.h"
@@ -11,8 +12,9 @@ struct deliveries;
 
 struct admin {
 	struct connect *connect;
-	uint8_t token_hash[32]; /* SHA-256 of LICGATE_ADMIN_TOKEN */
-	bool enabled;           /* false: no token configured, every admin route answers 404 */
+	uint8_t token_hash[32];    /* SHA-256 of LICGATE_ADMIN_TOKEN */
+	bool enabled;              /* false: no token configured, every admin route answers 404 */
+	struct attempts *attempts; /* wrong tokens */
 	struct sessions *sessions;
 	struct live_feed *feed;
 	struct history *history;

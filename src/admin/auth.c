@@ -2,7 +2,8 @@
  *
  * Of the token only its SHA-256 is kept, compared in constant time. Without a configured token there is no admin API.
  * The page's cookie is HttpOnly and SameSite=Strict; what changes something must also say the session's CSRF token,
- * which only a script of this origin can know. Sign-in takes application/json alone, which another origin's page cannot
+ * which only a script of this origin can know. Wrong tokens are limited (attempts.h), at sign-in and in the header
+ * alike: 429 before the token is looked at. Sign-in takes application/json alone, which another origin's page cannot
  * send unasked. An Authorization header, good or bad, is the only thing looked at where there is one. */
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "base/jsonw.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/net.h"
 #include "base/secret.h"
 
 enum { SET_COOKIE_MAX = 200, SESSION_JSON_MAX = 512 };
@@ -26,11 +28,51 @@ static bool token_matches(const struct admin *a, struct str token)
 	return bytes_equal(hash, a->token_hash, sizeof(hash));
 }
 
-static bool bearer_matches(const struct admin *a, struct str authorization)
+/* The TCP peer, or whom a trusted proxy says it speaks for: the last address of the one X-Forwarded-For. */
+static void peer_of(const struct request *req, const struct admin *a, uint8_t ret[static 16])
 {
+	struct str rest = str_trim(request_header(req, "X-Forwarded-For")), last = {0};
+	memcpy(ret, req->peer, sizeof(req->peer));
+	if (request_header_count(req, "X-Forwarded-For") != 1 || !config_trusts(a->connect->config, req->peer))
+		return;
+	while (str_split(&rest, ',', &last))
+		;
+	uint8_t told[16];
+	if (ip_parse(str_trim(last), told))
+		memcpy(ret, told, sizeof(told));
+}
+
+enum guess { GUESS_WRONG = 0, GUESS_RIGHT, GUESS_ANSWERED };
+
+/* GUESS_ANSWERED: with 429, too many wrong ones came before it. */
+static enum guess token_guess(struct request *req, const struct admin *a, struct str token)
+{
+	uint8_t peer[16];
+	peer_of(req, a, peer);
+	const int64_t wait_s = attempts_wait_s(a->attempts, peer);
+	if (wait_s > 0) {
+		char seconds[24];
+		snprintf(seconds, sizeof(seconds), "%lld", (long long)wait_s);
+		const struct header h = {"Retry-After", str_of(seconds)};
+		req->code = "ADMIN_ATTEMPTS";
+		reply_problem(req, 429, "too_many_attempts", "too many wrong tokens came from here: wait a little", &h, 1);
+		return GUESS_ANSWERED;
+	}
+	if (!token_matches(a, token)) {
+		attempts_wrong(a->attempts, peer);
+		return GUESS_WRONG;
+	}
+	attempts_right(a->attempts, peer);
+	return GUESS_RIGHT;
+}
+
+/* GUESS_WRONG too where no bearer token came at all, which costs nothing. */
+static enum guess bearer_guess(struct request *req, const struct admin *a)
+{
+	const struct str authorization = request_header(req, "Authorization");
 	if (!str_istarts(authorization, STR("Bearer ")))
-		return false;
-	return token_matches(a, str_trim((struct str){authorization.ptr + 7, authorization.len - 7}));
+		return GUESS_WRONG;
+	return token_guess(req, a, str_trim((struct str){authorization.ptr + 7, authorization.len - 7}));
 }
 
 /* The one cookie of our name; none where there are two: one of them is somebody else's. */
@@ -79,9 +121,14 @@ void auth_admin(struct request *req, void *room)
 	struct session session;
 	if (!is_on(req, a))
 		return;
-	if (bearer_matches(a, request_header(req, "Authorization"))) {
+	switch (bearer_guess(req, a)) {
+	case GUESS_RIGHT:
 		request_authorized(req);
 		return;
+	case GUESS_ANSWERED:
+		return;
+	case GUESS_WRONG:
+		break;
 	}
 	if (!session_of_request(req, a, &session)) {
 		req->code = "ADMIN_TOKEN";
@@ -139,8 +186,9 @@ static bool token_said(struct request *req, const struct admin *a)
 		reply_problem(req, 400, "bad_request", "the body is no object with a token", NULL, 0);
 		return false;
 	}
-	if (token_matches(a, token))
-		return true;
+	const enum guess guess = token_guess(req, a, token);
+	if (guess != GUESS_WRONG)
+		return guess == GUESS_RIGHT;
 	req->code = "ADMIN_TOKEN";
 	log_event(LOG_WARN, "admin.sign_in_refused", LF_Z("request_id", req->id));
 	reply_unauthorized(req);

@@ -75,7 +75,8 @@ function askForToken(problem) {
 			field.value = '';
 			enter();
 		} catch (trouble) {
-			fill(error, message('bad', trouble.status === 401 ? 'This is not the admin token.' : `Signing in failed: ${trouble.message}.`));
+			fill(error, message('bad', trouble.status === 401 ? 'This is not the admin token.'
+				: trouble.status === 429 ? 'Too many wrong tokens came from here. Wait a few seconds, then try again.' : `Signing in failed: ${trouble.message}.`));
 			field.select();
 		} finally { button.disabled = false; }
 	} }, h('h1', {}, 'licgate'), h('p', { class: 'soft' }, 'Sign in with the admin token of this server (LICGATE_ADMIN_TOKEN).'),

@@ -104,6 +104,53 @@ describe('signing in', () => {
   });
 });
 
+describe('guessing the token', () => {
+  const from = (address) => ({ 'x-forwarded-for': address });
+  const bearer = (token, headers) => request(behind.adminUrl, { target: '/admin/api/v1/tenants', headers: { authorization: `Bearer ${token}`, ...headers } });
+  const guess = (token, headers) => request(behind.adminUrl, { method: 'POST', target: '/admin/session', headers: { ...JSON_TYPE, ...headers }, body: JSON.stringify({ token }) });
+  let behind;
+  before(async () => { behind = await Licgate.start({ env: { ...world.env, LICGATE_TRUSTED_PROXIES: '127.0.0.1' } }); });
+  after(() => behind.stop());
+
+  test('ten wrong ones, then wait, whichever way they come; others are not held up', async () => {
+    const stranger = from('192.0.2.7');
+    for (let i = 0; i < 5; i++) {
+      assert.equal((await guess(`wrong-${i}`, stranger)).status, 401);
+      assert.equal((await bearer(`wrong-${i}`, from(`127.9.9.9, 192.0.2.7`))).status, 401);
+    }
+    for (const answer of [await guess('wrong', stranger), await guess(ADMIN_TOKEN, stranger), await bearer(ADMIN_TOKEN, stranger)]) {
+      assert.equal(answer.status, 429);
+      assert.equal(answer.json.code, 'too_many_attempts');
+      assert.ok(Number(answer.headers['retry-after']) >= 1 && Number(answer.headers['retry-after']) <= 6, answer.headers['retry-after']);
+      assert.equal(answer.headers['set-cookie'], undefined);
+    }
+    for (const headers of [from('192.0.2.8'), {}, from('not an address')]) assert.equal((await guess(ADMIN_TOKEN, headers)).status, 200);
+    assert.equal((await bearer(ADMIN_TOKEN, from('192.0.2.8'))).status, 200);
+  });
+
+  test('a request without a token is no guess', async () => {
+    const headers = from('192.0.2.30');
+    for (let i = 0; i < 30; i++) assert.equal((await request(behind.adminUrl, { target: '/admin/api/v1/tenants', headers })).status, 401);
+    assert.equal((await guess(ADMIN_TOKEN, headers)).status, 200);
+  });
+
+  test('who is signed in stays so, and a right token beside wrong ones is not stopped', async () => {
+    const headers = from('192.0.2.40');
+    const cookie = (await guess(ADMIN_TOKEN, headers)).headers['set-cookie'][0].split(';')[0];
+    for (let i = 0; i < 60; i++) assert.equal((await bearer('of last year', headers)).status, 401);
+    assert.equal((await bearer(ADMIN_TOKEN, headers)).status, 200);
+    for (let i = 0; i < 60; i++) await bearer('of last year', headers);
+    assert.equal((await bearer('of last year', headers)).status, 429);
+    assert.equal((await request(behind.adminUrl, { target: '/admin/session', headers: { cookie, ...headers } })).status, 200);
+  });
+
+  test('an address that nobody trusted says is not believed', async () => {
+    for (let i = 0; i < 120; i++) await request(app.adminUrl, { target: '/admin/api/v1/tenants', headers: { authorization: 'Bearer wrong', ...from(`192.0.3.${i}`) } });
+    assert.equal((await request(app.adminUrl, { target: '/admin/api/v1/tenants', headers: { authorization: 'Bearer wrong', ...from('192.0.4.1') } })).status, 429);
+    await until('the debt is forgiven', async () => (await app.admin('tenants')).status === 200);
+  });
+});
+
 describe('the files', () => {
   test('headers that hold a browser to the rules, on every answer', async () => {
     const { status, headers } = await request(app.adminUrl, { target: '/admin/' });
