@@ -13,13 +13,17 @@
 
 #include "admin/admin.h"
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "connect/descriptor.h"
 #include "connect/host.h"
 #include "connect/report.h"
 #include "events/deliver.h"
 #include "events/endpoints.h"
+#include "events/mail.h"
+#include "events/mail_unsubscribe.h"
 #include "github/github.h"
+#include "market/contacts.h"
 
 enum {
 	STORE_QUEUE_MAX = 20000,
@@ -52,6 +56,8 @@ struct app {
 	struct admin admin;
 	struct deliveries *deliveries;
 	struct health health;
+	struct mailer *mailer;
+	struct unsubscribe unsubscribe;
 	struct http_server *public, *operator;
 };
 
@@ -224,6 +230,33 @@ static enum err start_github(struct app *app)
 	return err == OK ? OK : fail("GitHub", err);
 }
 
+/* What the app calls itself in mails: the descriptor's name, else its key. */
+static char *app_name(const struct descriptor *d)
+{
+	__cleanup_json json_t *whole = NULL;
+	struct str name = STR("");
+	if (json_read_object((struct str){d->text, d->len}, &whole) == OK)
+		(void)json_get_str(whole, "name", &name);
+	return str_dup(name.len ? name : str_of(d->key));
+}
+
+static enum err start_mail(struct app *app)
+{
+	__cleanup_free char *name = app_name(app->files.descriptor);
+	if (!name)
+		return ERR_NOMEM;
+	app->unsubscribe = (struct unsubscribe){app->store, app->keyring, &clock_system};
+	const struct mailer_options o = {.config = app->config,
+	                                 .clock = &clock_system,
+	                                 .store = app->store,
+	                                 .keyring = app->keyring,
+	                                 .find = contacts_find,
+	                                 .templates = &app->files.mail,
+	                                 .app_name = name,
+	                                 .threaded = true};
+	return mailer_start(&o, &app->mailer);
+}
+
 /* As many as there are files for: one more would find none, and so would a look-up or the database. */
 static unsigned connections_max(void)
 {
@@ -267,7 +300,8 @@ static enum err listen_everywhere(struct app *app)
 	    .rooms = {[ROOM_APP] = &app->health,
 	              [ROOM_CONNECT] = &app->connect,
 	              [ROOM_FILES] = app->files.pages,
-	              [ROOM_GITHUB] = &app->github},
+	              [ROOM_GITHUB] = &app->github,
+	              [ROOM_MAIL] = &app->unsubscribe},
 	    .authenticators = {[AUTH_PAGE] = {auth_page, &app->connect},
 	                       [AUTH_CONTEXT] = {auth_context, &app->connect},
 	                       [AUTH_LIFECYCLE] = {auth_lifecycle, &app->connect}},
@@ -327,6 +361,8 @@ enum err app_start(const struct config *config, struct app **ret)
 		fail("retention", err);
 	if (err == OK && (err = report_start(&app->connect)) != OK)
 		fail("reports", err);
+	if (err == OK && (err = start_mail(app)) != OK)
+		fail("mail", err);
 	if (err == OK)
 		err = start_deliveries(app);
 	if (err == OK)
@@ -357,6 +393,7 @@ void app_stop(struct app *app)
 	http_server_stop(app->public, patience_ms);
 	http_server_stop(app->operator, patience_ms);
 	admin_stop(&app->admin);
+	mailer_stop(app->mailer);
 	retention_stop(&app->connect);
 	deliveries_stop(app->deliveries);
 	http_client_stop(app->client); /* calls in flight end now, so nobody below waits for another server */

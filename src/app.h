@@ -3,20 +3,22 @@
 #include "base/buf.h"
 #include "config/config.h"
 #include "connect/connect.h"
+#include "events/mail_template.h"
 #include "http/server.h"
 
 /* Which part's pointer a route's handler gets (http/route.h). */
-enum { ROOM_APP, ROOM_CONNECT, ROOM_FILES, ROOM_ADMIN, ROOM_SEGMENT, ROOM_GITHUB, ROOM_FORGE };
+enum { ROOM_APP, ROOM_CONNECT, ROOM_FILES, ROOM_ADMIN, ROOM_SEGMENT, ROOM_GITHUB, ROOM_FORGE, ROOM_MAIL };
 
 extern const struct route_table public_routes, admin_routes; /* routes.c */
 
-/* What people write and the server only reads: features, pages, descriptor, TLS certificate and key. Checked together,
- * since each names things of the others. Shared by `serve` and `check`. */
+/* What people write and the server only reads: features, pages, descriptor, TLS certificate and key, mail templates.
+ * Checked together, since each names things of the others. Shared by `serve` and `check`. */
 struct app_files {
 	struct features *features;
 	struct static_files *pages;
 	struct descriptor *descriptor;
 	struct buf tls_cert, tls_key; /* NUL-terminated PEM; data NULL where TLS is off */
+	struct mail_templates mail;   /* those that are on */
 };
 /* Tells every problem of all of them before it fails. */
 enum err app_files_load(const struct config *config, problem_fn *tell, void *arg, struct app_files *ret);

@@ -1,4 +1,5 @@
-/* app_files.c - features file, static folder and descriptor, loaded and checked against each other; TLS files.
+/* app_files.c - features file, static folder and descriptor, loaded and checked against each other; TLS files, mail
+ * templates.
  *
  * The descriptor may only name URLs that this server answers, and the features file only pages that exist: a vendor
  * learns it from `licgate check`, not from a customer. */
@@ -110,7 +111,8 @@ enum err app_files_load(const struct config *config, problem_fn *tell, void *arg
 	    descriptor_load(config->descriptor, config, serves, files.pages, tell, arg, &files.descriptor);
 
 	const enum err tls_err = load_tls(config, tell, arg, &files);
-	const enum err errs[] = {features_err, pages_err, descriptor_err, tls_err};
+	const enum err mail_err = mail_templates_load(config, tell, arg, &files.mail);
+	const enum err errs[] = {features_err, pages_err, descriptor_err, tls_err, mail_err};
 	for (size_t i = 0; i < sizeof errs / sizeof errs[0]; i++)
 		if (errs[i] != OK)
 			return errs[i];
@@ -126,5 +128,6 @@ void app_files_release(struct app_files *files)
 	features_free(files->features);
 	buf_wipe(&files->tls_cert);
 	buf_wipe(&files->tls_key);
+	mail_templates_release(&files->mail);
 	*files = (struct app_files){0};
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/b64.h"
+#include "base/mailbox.h"
 #include "base/secret.h"
 #include "config/settings.h"
 
@@ -105,6 +106,24 @@ static void listeners_apart(struct check *k)
 		tell(k, "LICGATE_ADMIN_LISTEN", "is the address of LICGATE_LISTEN: the admin API needs one of its own");
 }
 
+/* Whether the templates can be read is told by who loads them. */
+static void mail_whole(struct check *k)
+{
+	const struct config *c = k->config;
+	const struct str url = str_of(c->smtp_url);
+	struct mailbox from;
+	if (url.len && !str_starts(url, STR("smtp://")) && !str_starts(url, STR("smtps://")))
+		tell(k, "LICGATE_SMTP_URL", "is not smtp://HOST[:PORT] or smtps://HOST[:PORT]");
+	if (c->mail_from && !mailbox_parse(str_of(c->mail_from), &from))
+		tell(k, "LICGATE_MAIL_FROM", "is not an address such as Vendor <billing@example.com>");
+	if (!c->mail_welcome && !c->mail_expired && c->mail_ending_days == 0)
+		return;
+	if (!url.len)
+		tell(k, "LICGATE_SMTP_URL", "is not set, but a mail template is on: LICGATE_MAIL_WELCOME, _ENDING or _EXPIRED");
+	if (!c->mail_from)
+		tell(k, "LICGATE_MAIL_FROM", "is not set, but a mail template is on: say who the mail is from");
+}
+
 static enum err secret_keys_parse(struct check *k)
 {
 	struct problem p = {0};
@@ -126,6 +145,7 @@ enum err config_check(const struct config *c, problem_fn *tell_problem, void *ar
 	database_known(&k);
 	listeners_apart(&k);
 	events_whole(&k);
+	mail_whole(&k);
 	enum err err = secret_keys_parse(&k);
 	if (err != OK)
 		return err;

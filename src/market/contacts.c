@@ -352,6 +352,44 @@ enum err contacts_write(struct store_tx *tx, const struct keyring *k, struct str
 	return OK;
 }
 
+/* ---- found for a mail ---- */
+
+static enum err copy_contact(const json_t *c, struct arena *a, struct mail_contact *ret)
+{
+	const struct str name = text_of(c, "name"), email = text_of(c, "email");
+	const char *name_copy = arena_strz(a, name), *email_copy = arena_strz(a, email);
+	if (!name_copy || !email_copy)
+		return ERR_NOMEM;
+	*ret = (struct mail_contact){{name_copy, name.len}, {email_copy, email.len}};
+	return OK;
+}
+
+static const json_t *first_contact(const json_t *all)
+{
+	const json_t *c = json_object_get(all, "technical");
+	if (!c)
+		c = json_object_get(all, "billing");
+	return c ? c : json_object_iter_value(json_object_iter((json_t *)(uintptr_t)all));
+}
+
+enum err contacts_find(struct store_tx *tx, const struct keyring *k, struct str entitlement, struct arena *a,
+                       struct mail_contact *ret)
+{
+	struct contacts_row *rows = NULL;
+	size_t count = 0;
+	struct taking t = {.tx = tx, .keyring = k};
+	enum err err = store_contacts_by_entitlement(tx, entitlement, a, &rows, &count);
+	for (size_t i = 0; err == OK && i < count; i++) {
+		__cleanup_json json_t *all = NULL;
+		err = open_row(&t, &rows[i], &all);
+		const json_t *c = err == OK ? first_contact(all) : NULL;
+		if (c)
+			return copy_contact(c, a, ret);
+		err = err == ERR_NOT_FOUND ? OK : err;
+	}
+	return err == OK ? ERR_NOT_FOUND : err;
+}
+
 /* ---- forgotten ---- */
 
 struct lookup_walk {

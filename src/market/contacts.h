@@ -6,6 +6,7 @@
 #pragma once
 #include "base/jsonw.h"
 #include "base/secret.h"
+#include "events/mail_queue.h"
 #include "store/store.h"
 
 struct contact {
@@ -22,8 +23,12 @@ enum err contacts_take(struct store_tx *tx, const struct keyring *k, struct str 
                        struct str tenant, const struct contact *list, size_t count, bool silent, int64_t at);
 
 /* A JSON array of the tenant's contacts, each with role, email, name, phone, address and license. For an operator who
- * asked for them. Row that do not open are left out. */
+ * asked for them. Rows that do not open are left out. */
 enum err contacts_write(struct store_tx *tx, const struct keyring *k, struct str client_key, struct jsonw *w);
+
+/* A mail_contact_fn: of an entitlement, the technical contact, else the billing one, else any. */
+enum err contacts_find(struct store_tx *tx, const struct keyring *k, struct str entitlement, struct arena *a,
+                       struct mail_contact *ret);
 
 struct contacts_forgotten {
 	size_t contacts, lookups, mails; /* erased: contacts of licences, contacts of look-ups, mails queued or recorded */

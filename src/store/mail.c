@@ -197,3 +197,21 @@ enum err store_trial_events(struct store_tx *tx, int64_t after, size_t limit, st
 	*ret_count = list.count;
 	return OK;
 }
+
+enum err store_evaluation_get(struct store_tx *tx, struct str entitlement, struct evaluation_row *ret)
+{
+	__cleanup(rows_close) struct rows r = sql_query(
+	    tx,
+	    "SELECT maintenance_end, CASE WHEN license_type = 'EVALUATION' AND status = 'active' THEN 1 ELSE 0 END "
+	    "FROM market_licenses WHERE row_key = $1",
+	    V_STR(entitlement));
+	if (!rows_next(&r))
+		return r.err == OK ? ERR_NOT_FOUND : r.err;
+	struct evaluation_row row = {.running = row_bool(&r, 1)};
+	const struct str day = str_of(row_text(&r, 0, NULL));
+	if (r.err == OK && day.len > 0 && time_parse(day, &row.ends_at) != OK)
+		row.ends_at = 0; /* kept as the report has it, whatever that is */
+	if (r.err == OK)
+		*ret = row;
+	return r.err;
+}

@@ -52,3 +52,11 @@ enum err store_follower_put(struct store_tx *tx, const char *name, int64_t seq);
 /* Events of trials, oldest first, seq > after, at most limit. */
 enum err store_trial_events(struct store_tx *tx, int64_t after, size_t limit, struct arena *a, struct event_row **ret,
                             size_t *ret_count);
+
+/* ---- what the reports say of an evaluation ---- */
+struct evaluation_row {
+	int64_t ends_at; /* the day's first millisecond; 0: not known */
+	bool running;    /* still an evaluation, and active */
+};
+/* Of an entitlement as events name it. ERR_NOT_FOUND: no report has it. */
+enum err store_evaluation_get(struct store_tx *tx, struct str entitlement, struct evaluation_row *ret);

@@ -1,0 +1,112 @@
+/* mail_unsubscribe.c - see mail_unsubscribe.h. */
+#include "events/mail_unsubscribe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "events/mail_queue.h"
+#include "events/request_write.h"
+#include "http/reply.h"
+
+enum { TOKEN_SIZE = 65 };
+
+#define PAGE(title, text)                                                                                              \
+	"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "                                \
+	"content=\"width=device-width\"><meta name=\"color-scheme\" content=\"light dark\"><title>" title "</title>"       \
+	"<h1>" title "</h1>" text "</html>"
+
+static const char ask_page[] =
+    PAGE("Get no more mail?", "<p>We will send no more mail about evaluations to the address that got this link.</p>"
+                              "<form method=\"post\"><button name=\"confirm\" value=\"1\">Send me no more mail</button>"
+                              "</form>");
+static const char done_page[] =
+    PAGE("No more mail", "<p>The address is on our list of those that get no mail. You can close this page.</p>");
+static const char unknown_page[] =
+    PAGE("This link does not work", "<p>It may have been cut: copy the whole link from the mail.</p>");
+
+static void reply_page(struct request *req, int status, const char *html)
+{
+	static const struct header headers[] = {
+	    {"Content-Security-Policy",
+	     {"default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'", 79}},
+	    {"X-Frame-Options", {"DENY", 4}},
+	    {"Referrer-Policy", {"no-referrer", 11}},
+	    {"X-Robots-Tag", {"noindex", 7}},
+	};
+	reply_borrowed(req, status, "text/html; charset=utf-8", str_of(html), headers,
+	               sizeof(headers) / sizeof(headers[0]));
+}
+
+/* The token in the path stands for a person: it is in no log. */
+static struct str take_token(struct request *req)
+{
+	const struct str token = req->params.part[0];
+	req->path = str_of(req->route->pattern);
+	return token;
+}
+
+void unsubscribe_get(struct request *req, void *unsubscribe)
+{
+	(void)unsubscribe;
+	(void)take_token(req);
+	reply_page(req, 200, ask_page);
+}
+
+struct unsubscription {
+	struct request_write w; /* first */
+	const struct unsubscribe *u;
+	bool known;
+	char token[TOKEN_SIZE];
+};
+
+static enum err write_run(struct request_write *w, struct store_tx *tx)
+{
+	struct unsubscription *n = (struct unsubscription *)(void *)w;
+	struct contact_key key;
+	struct address_hash address;
+	n->known = false;
+	enum err err = store_contact_key(tx, n->u->keyring, &key);
+	if (err != OK)
+		return err;
+	n->known = mail_token_read(&key, str_of(n->token), &address);
+	wipe(&key, sizeof(key));
+	if (!n->known)
+		return OK;
+	return store_suppression_put(tx, &address, SUPPRESSION_UNSUBSCRIBED, clock_wall_ms(n->u->clock));
+}
+
+static void write_answer(struct request_write *w, struct request *req)
+{
+	const struct unsubscription *n = (const struct unsubscription *)(const void *)w;
+	if (n->known)
+		log_event(LOG_INFO, "mail.unsubscribed", LF_Z("request_id", req->id));
+	reply_page(req, n->known ? 200 : 404, n->known ? done_page : unknown_page);
+}
+
+static void write_free(struct request_write *w)
+{
+	arena_release(&w->arena);
+	free(w);
+}
+
+void unsubscribe_post(struct request *req, void *unsubscribe)
+{
+	const struct unsubscribe *u = unsubscribe;
+	const struct str token = take_token(req);
+	if (token.len >= TOKEN_SIZE) {
+		reply_page(req, 404, unknown_page);
+		return;
+	}
+	struct unsubscription *n = calloc(1, sizeof(*n));
+	if (!n) {
+		reply_err(req, ERR_NOMEM);
+		return;
+	}
+	n->w.run = write_run;
+	n->w.answer = write_answer;
+	n->w.free = write_free;
+	n->u = u;
+	memcpy(n->token, token.ptr, token.len);
+	request_write_start(&n->w, req, u->store);
+}

@@ -1,0 +1,191 @@
+// mail.test.mjs - evaluator mail against a real SMTP server, and contacts that are nowhere they must not be.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, afterEach, before, describe, test } from 'node:test';
+import { Licgate, SECRET_KEYS, project, run, until } from './lib/licgate.mjs';
+import { addressHash, seal } from './lib/sealed.mjs';
+import { Smtp } from './lib/smtp.mjs';
+
+const FROM = 'Acme Apps <apps@acme.example>';
+const settings = (smtp, extra = {}) => ({
+  LICGATE_SMTP_URL: smtp.url, LICGATE_MAIL_FROM: FROM, LICGATE_MAIL_DIR: path.join(project, 'mail'), LICGATE_MAIL_WELCOME: '1', ...extra,
+});
+const sql = (dir, ...statements) => execFileSync('sqlite3', ['-cmd', '.timeout 10000', path.join(dir, 'licgate.db'), statements.join(';\n')]).toString().trim();
+const hex = (buffer) => `X'${buffer.toString('hex')}'`;
+const KEY = randomBytes(32);
+
+/** Puts a contact and an event where a poll of the Marketplace would have put them. */
+function plant(dir, { license, contact, type = 'trial.started', event = `evt_${license}_${type}`, at = Date.now() }) {
+  const json = JSON.stringify({ type, timestamp: new Date(at).toISOString(), data: { id: event, tenant: null, marketplace: 'atlassian', entitlement: license } });
+  const statements = [`INSERT OR IGNORE INTO hash_keys VALUES ('contacts', ${hex(seal(SECRET_KEYS, { table: 'hash_keys', column: 'secret', row: 'contacts' }, KEY))}, 'k1')`];
+  if (contact) {
+    const sealed = seal(SECRET_KEYS, { table: 'contacts', column: 'contacts', row: license }, JSON.stringify({ technical: { phone: '', address: '', ...contact } }));
+    statements.push(`INSERT OR REPLACE INTO contacts VALUES ('${license}', NULL, NULL, ${hex(sealed)}, 'k1', NULL, NULL, 1)`,
+      `INSERT OR IGNORE INTO contact_addresses VALUES (${hex(addressHash(KEY, contact.email))}, '${license}')`);
+  }
+  statements.push(`INSERT INTO events (id, type, at, json) VALUES ('${event}', '${type}', ${at}, '${json}')`);
+  sql(dir, 'BEGIN IMMEDIATE', ...statements, 'COMMIT');
+}
+const mails = (dir) => sql(dir, "SELECT group_concat(template || ' ' || status || ' ' || ifnull(result, '-'), ', ') FROM mails");
+const following = (dir) => until('the follower has a place', () => sql(dir, 'SELECT count(*) FROM followers') === '1');
+
+describe('mail', () => {
+  let smtp, app;
+  const start = async (extra, dir) => { app = await Licgate.start({ env: settings(smtp, extra), dir }); await following(app.dir); return app; };
+  before(async () => { smtp = await Smtp.start(); });
+  afterEach(async () => { await app?.stop(); app = null; });
+  after(() => smtp.stop());
+
+  test('a trial that starts is welcomed: what arrives is well-formed and says how to get no more', async () => {
+    await start();
+    plant(app.dir, { license: 'E-1', contact: { email: 'jo@customer.example', name: 'Jö "J" Doe' } });
+    const { headers, body, raw } = await until('a mail', () => smtp.mails[0]);
+    assert.equal(headers.from, '"Acme Apps" <apps@acme.example>');
+    assert.equal(headers.to, 'Jö "J" Doe <jo@customer.example>');
+    assert.match(headers.subject, /^Your evaluation of .+ has started$/);
+    assert.equal(headers['auto-submitted'], 'auto-generated');
+    assert.equal(headers['list-unsubscribe-post'], 'List-Unsubscribe=One-Click');
+    assert.match(headers['message-id'], /^<evt_E-1_trial\.started\.welcome@acme\.example>$/);
+    assert.ok(Math.abs(Date.parse(headers.date) - Date.now()) < 60000, headers.date);
+    assert.match(body, /^Hello Jö "J" Doe,\n/);
+    const link = /^<(https:\/\/app\.example\.test\/mail\/unsubscribe\/[\w-]{43})>$/.exec(headers['list-unsubscribe'])[1];
+    assert.ok(body.includes(link));
+    assert.ok(raw.split('\n').every((line) => line.length < 200 && !/[^\x00-\x7f]/.test(line)), 'lines are short and ASCII');
+    await until('it is on record', () => mails(app.dir) === 'welcome sent sent 250');
+
+    // the page of the link changes nothing; its button, and a mail program's one click, does
+    const target = new URL(link).pathname;
+    const page = await app.request({ target });
+    assert.equal(page.status, 200);
+    assert.match(page.text, /<form method="post">/);
+    assert.match(page.headers['content-security-policy'], /default-src 'none'/);
+    assert.equal(sql(app.dir, 'SELECT count(*) FROM suppressions'), '0');
+    const click = await app.request({ method: 'POST', target, headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: 'List-Unsubscribe=One-Click' });
+    assert.equal(click.status, 200);
+    assert.equal(sql(app.dir, 'SELECT reason FROM suppressions'), 'unsubscribed');
+    plant(app.dir, { license: 'E-2', contact: { email: 'JO@customer.example', name: 'Jo' } });
+    await until('the second is dropped', () => mails(app.dir).includes('dropped suppressed'));
+    for (const bad of ['A'.repeat(43), target.slice(18, 60), `${target.slice(18)}A`, '..%2f', 'x']) {
+      assert.equal((await app.request({ method: 'POST', target: `/mail/unsubscribe/${bad}` })).status, 404, bad);
+    }
+    assert.ok(!app.stderr.includes(target.slice(18)), 'the token is in no log line');
+  });
+
+  test('nothing is sent, followed or queued unless a template is on', async () => {
+    app = await Licgate.start({ env: settings(smtp, { LICGATE_MAIL_WELCOME: undefined }) });
+    const before = smtp.mails.length;
+    plant(app.dir, { license: 'E-5', contact: { email: 'off@customer.example', name: '' } });
+    assert.equal((await app.request({ target: '/healthz' })).status, 200);
+    const { dir } = app;
+    await app.stop({ keep: true });
+    assert.equal(sql(dir, 'SELECT count(*) FROM mails'), '0');
+    assert.equal(sql(dir, 'SELECT count(*) FROM followers'), '0');
+    assert.equal(smtp.mails.length, before);
+    app = null;
+    rmSync(dir, { recursive: true });
+  });
+
+  test('a server that is down is asked again; none is lost and none is doubled', async () => {
+    const gone = await Smtp.start();
+    const { port } = gone;
+    await gone.stop();
+    await start({ LICGATE_SMTP_URL: `smtp://127.0.0.1:${port}` });
+    plant(app.dir, { license: 'E-6', contact: { email: 'late@customer.example', name: 'Late' } });
+    await until('it failed once', () => mails(app.dir) === 'welcome queued connect_failed');
+    const back = await Smtp.start({ port });
+    sql(app.dir, 'UPDATE mails SET next_at = 1'); // instead of a minute
+    await until('it is sent', () => mails(app.dir) === 'welcome sent sent 250');
+    assert.equal(back.mails.length, 1);
+    await back.stop();
+  });
+
+  test('kill -9 between queue and send loses none; what was sent and recorded is not sent again', async () => {
+    const gone = await Smtp.start();
+    const { port } = gone;
+    await gone.stop();
+    const dir = mkdtempSync(path.join(tmpdir(), 'licgate-mail-'));
+    await start({ LICGATE_SMTP_URL: `smtp://127.0.0.1:${port}` }, dir);
+    for (let i = 0; i < 5; i++) plant(dir, { license: `E-7${i}`, contact: { email: `kill${i}@customer.example`, name: '' } });
+    await until('all are queued', () => sql(dir, "SELECT count(*) FROM mails WHERE status = 'queued'") === '5');
+    await app.kill();
+    app = null;
+    const back = await Smtp.start({ port });
+    await start({ LICGATE_SMTP_URL: `smtp://127.0.0.1:${port}` }, dir);
+    sql(dir, "UPDATE mails SET next_at = 1 WHERE status = 'queued'"); // a claim or a back-off that was under way has ended
+    await until('all are sent', () => sql(dir, "SELECT count(*) FROM mails WHERE status = 'sent'") === '5');
+    await app.kill();
+    await start({ LICGATE_SMTP_URL: `smtp://127.0.0.1:${port}` }, dir);
+    plant(dir, { license: 'E-79', contact: { email: 'last@customer.example', name: '' } });
+    await until('the one after it', () => back.mails.some((m) => m.headers.to === 'last@customer.example'));
+    assert.equal(back.mails.length, 6);
+    assert.equal(new Set(back.mails.map((m) => m.headers['message-id'])).size, 6);
+    await back.stop();
+    await app.stop();
+    app = null;
+    rmSync(dir, { recursive: true });
+  });
+
+  test('STARTTLS is used where it is offered, and must be offered and verify outside of tests', async () => {
+    const tls = await Smtp.start({ tls: true });
+    await start({ LICGATE_SMTP_URL: tls.url });
+    plant(app.dir, { license: 'E-8', contact: { email: 'tls@customer.example', name: '' } });
+    await until('a mail over TLS', () => tls.mails.length === 1); // it takes none without
+    await app.stop();
+    await tls.stop();
+    const strict = { LICGATE_ALLOW_INSECURE_HOSTS: undefined };
+    // 127.0.0.2 is not one of the names of this machine that plain text may go to
+    const plain = await Smtp.start({ host: '127.0.0.2' });
+    await start({ ...strict, LICGATE_SMTP_URL: plain.url });
+    plant(app.dir, { license: 'E-9', contact: { email: 'plain@customer.example', name: '' } });
+    await until('it refuses', () => mails(app.dir).startsWith('welcome queued no_starttls'));
+    await app.stop();
+    assert.equal(plain.mails.length, 0);
+    await plain.stop();
+    const selfSigned = await Smtp.start({ host: '127.0.0.2', tls: true });
+    await start({ ...strict, LICGATE_SMTP_URL: selfSigned.url });
+    plant(app.dir, { license: 'E-10', contact: { email: 'cert@customer.example', name: '' } });
+    await until('it refuses', () => mails(app.dir).startsWith('welcome queued tls_failed'));
+    assert.equal(selfSigned.mails.length, 0);
+    await selfSigned.stop();
+    await app.stop();
+    await start({ ...strict });
+    plant(app.dir, { license: 'E-11', contact: { email: 'local@customer.example', name: '' } });
+    await until('this machine gets plain text', () => smtp.mails.some((m) => m.headers.to === 'local@customer.example'));
+  });
+
+  test('no more than so many an hour', async () => {
+    await start({ LICGATE_MAIL_PER_HOUR: '2' });
+    for (let i = 0; i < 4; i++) plant(app.dir, { license: `E-2${i}`, contact: { email: `rate${i}@customer.example`, name: '' } });
+    await until('two are sent', () => sql(app.dir, "SELECT count(*) FROM mails WHERE status = 'sent'") === '2');
+    await until('two wait', () => sql(app.dir, "SELECT count(*) FROM mails WHERE status = 'queued' AND attempts = 0") === '2');
+  });
+});
+
+describe('forget', () => {
+  test('erases beside a running server, says how much, and nothing comes back', async () => {
+    const smtp = await Smtp.start();
+    const app = await Licgate.start({ env: settings(smtp) });
+    await following(app.dir);
+    plant(app.dir, { license: 'E-1', contact: { email: 'jo@customer.example', name: 'Jo' } });
+    await until('a mail', () => mails(app.dir) === 'welcome sent sent 250');
+    const forget = (email) => run(['forget', email], { dir: app.dir });
+    const first = await forget('Jo@Customer.example');
+    assert.equal(first.code, 0, first.stderr);
+    assert.match(first.stdout, /contacts of licences 1, of look-ups 0, mails 1\nit will not be kept again/);
+    assert.equal(sql(app.dir, 'SELECT count(*) FROM contact_addresses'), '0');
+    assert.equal(sql(app.dir, 'SELECT count(*) FROM mails'), '0');
+    assert.equal(sql(app.dir, 'SELECT reason FROM suppressions'), 'forgotten');
+    const again = await forget('jo@customer.example');
+    assert.match(again.stdout, /contacts of licences 0, of look-ups 0, mails 0\n.*before/);
+    const other = await run(['forget', 'jo@customer.example'], { dir: app.dir, env: { LICGATE_SECRET_KEYS: `k9:${Buffer.alloc(32, 9).toString('base64')}` } });
+    assert.equal(other.code, 1);
+    assert.match(other.stderr, /LICGATE_SECRET_KEYS/);
+    for (const { stdout, stderr } of [first, again, other]) assert.ok(!`${stdout}${stderr}`.toLowerCase().includes('customer'));
+    await app.stop();
+    await smtp.stop();
+  });
+});
