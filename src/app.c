@@ -22,6 +22,7 @@
 #include "events/endpoints.h"
 #include "events/mail.h"
 #include "events/mail_unsubscribe.h"
+#include "forge/forge.h"
 #include "github/github.h"
 #include "market/contacts.h"
 
@@ -48,6 +49,7 @@ struct app {
 	struct http_client *client;
 	struct host *host;
 	struct install_keys *keys;
+	struct forge *forge; /* NULL: off */
 	struct lookups *lookups;
 	struct failures *failures;
 	struct str *audiences;
@@ -97,12 +99,44 @@ static enum err fetch_license(void *arg, const struct tenant *tenant, int resour
 	struct app *app = arg;
 	switch (tenant->kind) {
 	case TENANT_CONNECT:
-		return host_license_fetch(app->host, tenant, resource, done, done_arg);
-	case TENANT_GITHUB:
+		if (tenant->shared_secret.len > 0 || !app->forge) /* else it left Connect and came to Forge */
+			return host_license_fetch(app->host, tenant, resource, done, done_arg);
+		return forge_license_fetch(app->forge, tenant, done, done_arg);
 	case TENANT_FORGE:
+		return app->forge ? forge_license_fetch(app->forge, tenant, done, done_arg) : ERR_INVALID;
+	case TENANT_GITHUB:
 		break;
 	}
 	return ERR_INVALID;
+}
+
+static void forge_refused(void *app, const struct forge_refusal *r)
+{
+	struct arena a;
+	struct failures *failures = ((struct app *)app)->failures;
+	arena_init(&a, 4096);
+	const struct failure e = {.at = clock_wall_ms(&clock_system),
+	                          .route = r->route,
+	                          .code = token_code_name(r->code),
+	                          .text = token_code_text(r->code),
+	                          .tenant = r->tenant.ptr ? arena_strz(&a, r->tenant) : NULL,
+	                          .request_id = (char *)(uintptr_t)r->request_id};
+	failures_add(failures, &e);
+	arena_release(&a);
+}
+
+static enum err start_forge(struct app *app)
+{
+	const struct forge_options o = {.config = app->config,
+	                                .clock = &clock_system,
+	                                .timers = app->timers,
+	                                .store = app->store,
+	                                .tenants = app->tenants,
+	                                .features = app->files.features,
+	                                .client = app->client,
+	                                .refused = forge_refused,
+	                                .refused_arg = app};
+	return forge_start(&o, &app->forge);
 }
 
 static enum err start_outgoing(struct app *app)
@@ -142,8 +176,12 @@ static enum err start_outgoing(struct app *app)
 	                                   .seat_idle_ms = c->seat_idle_days * 86400000,
 	                                   .fetch = fetch_license,
 	                                   .fetcher = app};
+	if ((err = start_forge(app)) != OK)
+		return fail("forge", err);
 	if ((err = lookups_new(&lo, &app->lookups)) != OK)
 		return fail("licence look-ups", err);
+	if (app->forge)
+		forge_set_lookups(app->forge, app->lookups);
 	return OK;
 }
 
@@ -183,6 +221,7 @@ static enum err open_doors(struct app *app)
 	                                .keys = app->keys,
 	                                .failures = app->failures,
 	                                .host = app->host,
+	                                .forge = app->forge,
 	                                .descriptor = app->files.descriptor,
 	                                .files = app->files.pages,
 	                                .audiences = app->audiences,
@@ -301,10 +340,12 @@ static enum err listen_everywhere(struct app *app)
 	              [ROOM_CONNECT] = &app->connect,
 	              [ROOM_FILES] = app->files.pages,
 	              [ROOM_GITHUB] = &app->github,
-	              [ROOM_MAIL] = &app->unsubscribe},
+	              [ROOM_MAIL] = &app->unsubscribe,
+	              [ROOM_FORGE] = app->forge},
 	    .authenticators = {[AUTH_PAGE] = {auth_page, &app->connect},
 	                       [AUTH_CONTEXT] = {auth_context, &app->connect},
-	                       [AUTH_LIFECYCLE] = {auth_lifecycle, &app->connect}},
+	                       [AUTH_LIFECYCLE] = {auth_lifecycle, &app->connect},
+	                       [AUTH_FORGE] = {auth_forge, app->forge}},
 	    .clock = &clock_system,
 	    .timers = app->timers,
 	    .https_base = str_starts(str_of(c->base_url), STR("https://")),
@@ -400,10 +441,12 @@ void app_stop(struct app *app)
 	github_stop(&app->github);
 	report_stop(&app->connect);
 	lookups_free(app->lookups);
+	forge_stop(app->forge);
 	host_free(app->host);
 	install_keys_free(app->keys);
 	http_client_free(app->client);
 	store_close(app->store); /* commits what is queued */
+	forge_free(app->forge);
 	tenants_free(app->tenants);
 	failures_free(app->failures);
 	timers_free(app->timers);

@@ -6,6 +6,7 @@
 #include "app.h"
 #include "authz/authz.h"
 #include "events/mail_unsubscribe.h"
+#include "forge/forge.h"
 #include "github/github.h"
 
 #define ENVOY(method)                                                                                                  \
@@ -38,6 +39,8 @@ static const struct route public_rows[] = {
     {METHOD_DELETE, "/api/v1/seats/KEY", AUTH_CONTEXT, ROOM_CONNECT, 0, api_seat_delete},
 
     {METHOD_POST, "/github/webhook", AUTH_SELF, ROOM_GITHUB, 262144, github_webhook}, /* signed body */
+    {METHOD_POST, "/forge/v1/license", AUTH_FORGE, ROOM_FORGE, 0, forge_license_post},
+    {METHOD_POST, "/forge/events", AUTH_FORGE, ROOM_FORGE, 0, forge_events_post},
 
     /* Forward authentication: the handler verifies the original request's token. Envoy calls with the original method.
      */

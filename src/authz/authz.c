@@ -15,6 +15,7 @@
 #include "authz/original.h"
 #include "base/log.h"
 #include "connect/gate.h"
+#include "forge/forge.h"
 #include "token/token.h"
 
 enum proxy { PROXY_NGINX, PROXY_FORWARD, PROXY_ENVOY };
@@ -91,6 +92,12 @@ static void add(struct header *headers, size_t *count, const char *name, struct 
 		headers[(*count)++] = (struct header){name, value};
 }
 
+/* The person that calls, whichever token says so; empty for none. */
+static struct str account_of(const struct request *req)
+{
+	return req->fit ? req->fit->account_id : req->claims->account_id;
+}
+
 static void allow(struct request *req, const struct license_decision *d, enum verdict verdict)
 {
 	struct header headers[8];
@@ -98,7 +105,7 @@ static void allow(struct request *req, const struct license_decision *d, enum ve
 	char age[24];
 	snprintf(age, sizeof(age), "%lld", (long long)d->age_s);
 	add(headers, &count, "X-Connect-Client-Key", req->tenant->client_key);
-	add(headers, &count, "X-Connect-Account-Id", req->claims->account_id);
+	add(headers, &count, "X-Connect-Account-Id", account_of(req));
 	add(headers, &count, "X-Connect-Base-Url", req->tenant->base_url);
 	add(headers, &count, "X-Connect-Verdict", str_of(verdict_name(verdict)));
 	if (d->state != STATE_UNKNOWN) {
@@ -118,18 +125,32 @@ static struct ruling rule(struct request *req, struct connect *c, const struct d
 	if (demand->required)
 		r = policy_rule(&demand_any_license, d, req->tenant->first_installed_at, true);
 	if (r.verdict == VERDICT_ALLOW && demand->feature)
-		r = feature_use(c->lookups, demand->feature, req->tenant, d, req->claims->account_id);
+		r = feature_use(c->lookups, demand->feature, req->tenant, d, account_of(req));
 	return r;
+}
+
+/* False: the request waits, and `again` runs. */
+static bool decision(struct request *req, struct connect *c, handler_fn *again, struct license_decision *ret)
+{
+	const struct ask *ask = req->state;
+	if (req->fit) {
+		bool wait = false;
+		*ret = forge_decide(c->forge, req, again ? &wait : NULL);
+		if (wait)
+			gate_wait(c, req, req->tenant, again);
+		return !wait;
+	}
+	/* lic counts where the token covers the query it stands in. */
+	const bool covered = !ask->demand.context && !req->claims->is_context;
+	struct request_signal sig = auth_signal(&req->arena, req->claims, covered ? ask->original.query : STR(""));
+	return gate_decide(c, req, req->tenant, &sig, again, ret);
 }
 
 static void decide(struct request *req, struct connect *c, handler_fn *again)
 {
 	const struct ask *ask = req->state;
-	/* lic counts where the token covers the query it stands in. */
-	const bool covered = !ask->demand.context && !req->claims->is_context;
-	struct request_signal sig = auth_signal(&req->arena, req->claims, covered ? ask->original.query : STR(""));
 	struct license_decision d;
-	if (!gate_decide(c, req, req->tenant, &sig, again, &d))
+	if (!decision(req, c, again, &d))
 		return;
 	struct ruling r = rule(req, c, &ask->demand, &d);
 	if (r.verdict == VERDICT_DENY || (r.verdict == VERDICT_READ_ONLY && !gate_method_reads(ask->original.method)))
@@ -168,6 +189,35 @@ static enum token_code verify(struct request *req, struct connect *c, const stru
 	                       req->route->pattern, req->id, &req->claims, &req->tenant);
 }
 
+static void refuse_token(struct request *req, enum token_code code)
+{
+	if (code == TOKEN_NO_MEMORY) {
+		reply_err(req, ERR_NOMEM);
+		return;
+	}
+	req->code = token_code_name(code);
+	reply_unauthorized(req);
+}
+
+/* ---- a Forge token: what has to be waited for is waited for there ---- */
+
+static void forge_tenant_found(struct request *req, void *connect, enum token_code code)
+{
+	if (code == TOKEN_OK)
+		decide(req, connect, waited);
+	else if (code != TOKEN_NO_MEMORY) /* that one is answered */
+		refuse_token(req, code);
+}
+
+static void forge_verified(struct request *req, void *connect, enum token_code code)
+{
+	struct connect *c = connect;
+	if (code == TOKEN_OK)
+		forge_find_tenant(c->forge, req, forge_tenant_found, c);
+	else
+		refuse_token(req, code);
+}
+
 static void authorize(struct request *req, struct connect *c, enum proxy proxy)
 {
 	if (!config_trusts(c->config, req->peer)) {
@@ -186,14 +236,14 @@ static void authorize(struct request *req, struct connect *c, enum proxy proxy)
 		deny(req, wrong);
 		return;
 	}
-	enum token_code code = verify(req, c, ask);
-	if (code == TOKEN_NO_MEMORY) {
-		reply_err(req, ERR_NOMEM);
+	if (ask->demand.forge) {
+		req->state = ask;
+		forge_verify(c->forge, req, forge_verified, c);
 		return;
 	}
+	enum token_code code = verify(req, c, ask);
 	if (code != TOKEN_OK) {
-		req->code = token_code_name(code);
-		reply_unauthorized(req);
+		refuse_token(req, code);
 		return;
 	}
 	user_seen(c->lookups, req->tenant, req->claims->account_id);

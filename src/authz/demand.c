@@ -34,7 +34,9 @@ static bool take(void *arg, struct str name, struct str value)
 	unsigned bit = 0;
 	if (str_eqz(name, "token")) {
 		bit = 1;
-		choose(p, value, "page", "context", &p->d.context);
+		p->d.forge = str_eqz(value, "forge");
+		if (!p->d.forge)
+			choose(p, value, "page", "context", &p->d.context);
 	} else if (str_eqz(name, "license")) {
 		bit = 2;
 		choose(p, value, "any", "required", &p->d.required);

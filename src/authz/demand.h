@@ -1,4 +1,4 @@
-/* demand.h - what a proxy asks for: `token=page|context`, `license=any|required`, `feature=NAME`. Pure.
+/* demand.h - what a proxy asks for: `token=page|context|forge`, `license=any|required`, `feature=NAME`. Pure.
  *
  * A word that is not understood refuses: a typo in a proxy's configuration must not open the door. */
 #pragma once
@@ -9,6 +9,7 @@
 
 struct demand {
 	bool context;                  /* token=context: context-qsh is enough */
+	bool forge;                    /* token=forge: a Forge invocation token, and no other; it is bound to no request */
 	bool required;                 /* license=required */
 	struct str feature_name;       /* empty: none asked for */
 	const struct feature *feature; /* NULL: none asked for, or no such feature */

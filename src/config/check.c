@@ -42,6 +42,18 @@ static void urls_secure(struct check *k)
 		url_secure(k, "LICGATE_INSTALL_KEYS_URL", c->install_keys_url[i]);
 }
 
+static void forge_known(struct check *k)
+{
+	const struct config *c = k->config;
+	const struct str app = str_of(c->forge_app_id), prefix = STR("ari:cloud:ecosystem::app/");
+	if (!c->forge_app_id)
+		return;
+	if (!str_starts(app, prefix) || app.len == prefix.len || !str_printable(app))
+		tell(k, "LICGATE_FORGE_APP_ID", "is not the app's ARI: write it as ari:cloud:ecosystem::app/ and its id");
+	url_secure(k, "LICGATE_FORGE_JWKS_URL", c->forge_jwks_url);
+	url_secure(k, "LICGATE_FORGE_LICENSE_URL", c->forge_license_url);
+}
+
 static void tls_whole(struct check *k)
 {
 	const struct config *c = k->config;
@@ -140,6 +152,7 @@ enum err config_check(const struct config *c, problem_fn *tell_problem, void *ar
 {
 	struct check k = {.config = c, .tell = tell_problem, .arg = arg};
 	urls_secure(&k);
+	forge_known(&k);
 	tls_whole(&k);
 	admin_token_sendable(&k);
 	database_known(&k);

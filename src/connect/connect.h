@@ -13,6 +13,7 @@
 #include "license/answer.h"
 
 struct descriptor;
+struct forge; /* the other door's, for forward authentication */
 struct host;
 struct reporter;
 struct upkeep;
@@ -29,6 +30,7 @@ struct connect {
 	struct install_keys *keys;
 	struct failures *failures;
 	struct host *host;
+	struct forge *forge; /* NULL: off */
 	const struct descriptor *descriptor;
 	const struct static_files *files;
 	const struct str *audiences; /* base URL and allowed base URLs */

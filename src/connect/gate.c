@@ -17,11 +17,16 @@ bool gate_decide(struct connect *c, struct request *req, const struct tenant *te
 		*ret = d;
 		return true;
 	}
+	gate_wait(c, req, tenant, again);
+	return false;
+}
+
+void gate_wait(struct connect *c, struct request *req, const struct tenant *tenant, handler_fn *again)
+{
 	/* The request must be waiting before anybody may wake it. */
 	request_wait(req, again);
 	if (!lookups_wait(c->lookups, tenant, wake, req))
 		request_wake(req);
-	return false;
 }
 
 bool gate_method_reads(struct str method)

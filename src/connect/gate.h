@@ -7,5 +7,8 @@
 bool gate_decide(struct connect *c, struct request *req, const struct tenant *tenant, const struct request_signal *sig,
                  handler_fn *again, struct license_decision *ret);
 
+/* The waiting alone: `again` runs when the look-up under way ends. */
+void gate_wait(struct connect *c, struct request *req, const struct tenant *tenant, handler_fn *again);
+
 /* Read-only means: look, do not change. */
 bool gate_method_reads(struct str method);

@@ -14,6 +14,7 @@
 #include "connect/json_body.h"
 #include "events/journal.h"
 #include "events/request_write.h"
+#include "store/forge.h"
 #include "token/token.h"
 
 static const int64_t DAY_MS = 86400000;
@@ -75,6 +76,8 @@ struct status_change {
 	enum lifecycle_event event;
 	struct lifecycle_body body;
 	bool changed, gone; /* gone: uninstalled while this callback was on its way */
+	bool goes_on;       /* uninstalled here, but it still comes by Forge */
+	struct tenant_row row;
 	int64_t at;
 };
 
@@ -82,16 +85,17 @@ static enum err journal_status(struct store_tx *tx, const struct status_change *
 {
 	char once[LIFECYCLE_ONCE_SIZE], until[TIME_TEXT_SIZE] = "";
 	lifecycle_once(ch->at, once);
-	if (ch->event == LIFECYCLE_UNINSTALLED)
+	if (ch->event == LIFECYCLE_UNINSTALLED && !ch->goes_on)
 		time_text(ch->at + ch->c->config->retention_days * DAY_MS, until);
-	const struct event_field fields[] = {EF_Z("kept_until", until)};
-	const struct event e = {.type = STATUS_CHANGES[ch->event].type,
+	const struct event_field fields[] = {EF_Z("kept_until", until),
+	                                     EF_Z("changes", ch->goes_on ? "connect_left" : NULL)};
+	const struct event e = {.type = ch->goes_on ? "tenant.upgraded" : STATUS_CHANGES[ch->event].type,
 	                        .tenant = ch->body.client_key,
 	                        .source = "lifecycle",
 	                        .at = ch->at,
 	                        .once = str_of(once),
 	                        .fields = fields,
-	                        .field_count = 1};
+	                        .field_count = 2};
 	return journal_add(tx, &e);
 }
 
@@ -99,19 +103,27 @@ static enum err status_run(struct request_write *w, struct store_tx *tx)
 {
 	struct status_change *ch = (struct status_change *)w;
 	const enum tenant_status to = STATUS_CHANGES[ch->event].to;
-	struct tenant_row row = {0};
-	ch->changed = ch->gone = false;
-	enum err err = store_tenant_get(tx, ch->body.client_key, &w->arena, &row);
+	int64_t by_forge = 0;
+	ch->changed = ch->gone = ch->goes_on = false;
+	ch->row = (struct tenant_row){0};
+	enum err err = store_tenant_get(tx, ch->body.client_key, &w->arena, &ch->row);
 	if (err == ERR_NOT_FOUND)
 		return OK; /* well signed, never heard of: nothing to forget */
 	if (err != OK)
 		return err;
-	enum tenant_status from = tenant_status_parse(str_of(row.status));
+	enum tenant_status from = tenant_status_parse(str_of(ch->row.status));
 	ch->gone = from == TENANT_UNINSTALLED && to != TENANT_UNINSTALLED;
 	if (from == to || ch->gone)
 		return OK;
-	ch->at = lifecycle_time(ch->c, row.updated_at);
-	err = store_tenant_status(tx, ch->body.client_key, tenant_status_name(to), ch->at);
+	ch->at = lifecycle_time(ch->c, ch->row.updated_at);
+	if (to == TENANT_UNINSTALLED)
+		err = store_forge_live(tx, ch->body.client_key, &by_forge);
+	ch->goes_on = by_forge > 0;
+	if (ch->goes_on && ch->row.shared_secret_sealed.len == 0)
+		return err; /* left before */
+	if (err == OK)
+		err = ch->goes_on ? store_tenant_leave_connect(tx, ch->body.client_key, ch->at)
+		                  : store_tenant_status(tx, ch->body.client_key, tenant_status_name(to), ch->at);
 	if (err == OK)
 		err = journal_status(tx, ch);
 	ch->changed = err == OK;
@@ -121,6 +133,13 @@ static enum err status_run(struct request_write *w, struct store_tx *tx)
 static enum err status_committed(struct request_write *w)
 {
 	struct status_change *ch = (struct status_change *)w;
+	if (ch->changed && ch->goes_on) {
+		/* Without a secret nothing of Connect's authenticates any more. */
+		ch->row.status = tenant_status_name(TENANT_INSTALLED);
+		ch->row.oauth_client_id = NULL;
+		ch->row.updated_at = ch->at;
+		return tenants_put(ch->c->tenants, &ch->row, STR(""));
+	}
 	if (ch->changed)
 		tenants_set_status(ch->c->tenants, ch->body.client_key, STATUS_CHANGES[ch->event].to, ch->at);
 	return OK;

@@ -14,6 +14,8 @@
 #include "connect/upkeep.h"
 #include "events/journal.h"
 #include "events/request_write.h"
+#include "license/join.h"
+#include "store/forge.h"
 
 enum { SEALED_MAX = 1024 };
 
@@ -24,6 +26,9 @@ struct install {
 	struct buf sealed;
 	struct tenant_row row; /* what run wrote; its text is in write.arena and body */
 	unsigned kinds;
+	const char *joined; /* the tenant of the customer's Forge installation, which this one takes in; NULL: none */
+	const char *joined_by;
+	bool moved; /* an installation went from another Connect tenant to this one */
 };
 
 static struct seal_place place_of(struct str client_key)
@@ -43,6 +48,23 @@ static enum err secret_changed(const struct install *in, struct str stored, bool
 	return OK;
 }
 
+/* A tenant that was made for the customer's Forge installation, which came before. */
+static enum err look_for_forge(struct install *in, struct store_tx *tx)
+{
+	const struct lifecycle_body *b = &in->body;
+	const struct join_facts facts = {.installation_id = b->installation_id,
+	                                 .entitlement_id = b->entitlement_id,
+	                                 .entitlement_number = b->entitlement_number,
+	                                 .sen = b->sen,
+	                                 .url = b->base_url,
+	                                 .product = b->product_type,
+	                                 .any_id = true};
+	in->joined = NULL;
+	in->moved = false;
+	enum err err = join_find_forge(tx, &facts, &in->write.arena, &in->joined, &in->joined_by);
+	return err == ERR_NOT_FOUND ? OK : err;
+}
+
 /* Reads what is stored. ret_old is zeroed for a new clientKey; ret_twin->client_key is the tenant that has the address.
  */
 static enum err look_around(struct install *in, struct store_tx *tx, struct tenant_row *ret_old,
@@ -56,14 +78,17 @@ static enum err look_around(struct install *in, struct store_tx *tx, struct tena
 		err = store_tenant_by_base_url(tx, in->body.base_url, in->body.client_key, a, ret_twin);
 		facts.address_taken = err == OK;
 	} else if (err == OK) {
-		facts.uninstalled = tenant_status_parse(str_of(ret_old->status)) == TENANT_UNINSTALLED;
+		facts.uninstalled = tenant_status_parse(str_of(ret_old->status)) == TENANT_UNINSTALLED ||
+		                    ret_old->shared_secret_sealed.len == 0; /* it had left, and came by Forge alone */
 		facts.base_url_changed = !str_eqz(in->body.base_url, ret_old->base_url ? ret_old->base_url : "");
 		err = secret_changed(in, ret_old->shared_secret_sealed, &facts.secret_changed);
 	}
 	if (err != OK && err != ERR_NOT_FOUND)
 		return err;
+	err = look_for_forge(in, tx);
+	facts.address_taken = facts.address_taken || (!facts.known && in->joined);
 	in->kinds = install_classify(&facts);
-	return OK;
+	return err;
 }
 
 /* NUL-terminated copy, NULL for absent text. */
@@ -98,7 +123,9 @@ static enum err compose_row(struct install *in, const struct tenant_row *old, co
 	    .capability_set = text(in, b->capability_set, &ok),
 	    .installation_id = text(in, b->installation_id, &ok),
 	    .install_body = b->kept,
-	    .imported_from = known ? old->imported_from : twin->client_key,
+	    .imported_from = known              ? old->imported_from
+	                     : twin->client_key ? twin->client_key
+	                                        : in->joined,
 	    .first_installed_at = known ? old->first_installed_at : at,
 	    .installed_at = known && !back ? old->installed_at : at,
 	    .updated_at = at,
@@ -145,6 +172,8 @@ static enum err journal_install(struct install *in, struct store_tx *tx, const s
 	    EF_STR("base_url", in->body.base_url),
 	    EF_Z("previous_base_url", renamed ? old->base_url : NULL),
 	    EF_Z("imported_from", imported ? in->row.imported_from : NULL),
+	    EF_Z("joined_from", in->joined),
+	    EF_Z("joined_by", in->joined ? in->joined_by : NULL),
 	    EF_STR("product_type", in->body.product_type),
 	    EF_STR("entitlement", in->body.entitlement_number.len ? in->body.entitlement_number : in->body.sen),
 	};
@@ -158,6 +187,22 @@ static enum err journal_install(struct install *in, struct store_tx *tx, const s
 	return journal_add(tx, &e);
 }
 
+/* An import gave the site another clientKey: its Forge installation goes along. */
+static enum err follow_installation(struct install *in, struct store_tx *tx)
+{
+	struct forge_row row;
+	enum err err = store_forge_get(tx, in->body.installation_id, &in->write.arena, &row);
+	if (err == ERR_NOT_FOUND || (err == OK && str_eqz(in->body.client_key, row.client_key)))
+		return OK;
+	if (err != OK)
+		return err;
+	row.client_key = in->row.client_key;
+	in->moved = true;
+	row.joined_by = "installation_id";
+	row.joined_at = row.updated_at = in->row.updated_at;
+	return store_forge_put(tx, &row);
+}
+
 static enum err install_run(struct request_write *w, struct store_tx *tx)
 {
 	struct install *in = (struct install *)w;
@@ -169,13 +214,22 @@ static enum err install_run(struct request_write *w, struct store_tx *tx)
 		err = store_tenant_put(tx, &in->row);
 	if (err == OK)
 		err = put_aliases(in, tx, &twin);
+	if (err == OK && in->joined)
+		err = join_adopt(tx, str_of(in->joined), in->body.client_key, in->joined_by, in->row.updated_at);
+	else if (err == OK && in->body.installation_id.len)
+		err = follow_installation(in, tx);
 	return err == OK ? journal_install(in, tx, &old) : err;
 }
 
 static enum err install_committed(struct request_write *w)
 {
 	struct install *in = (struct install *)w;
-	return tenants_put(in->c->tenants, &in->row, in->body.shared_secret);
+	enum err err = tenants_put(in->c->tenants, &in->row, in->body.shared_secret);
+	if (err == OK && in->moved)
+		join_moved();
+	if (err == OK && in->joined)
+		join_adopted(in->c->tenants, str_of(in->joined), in->body.client_key, in->row.updated_at);
+	return err;
 }
 
 static void install_answer(struct request_write *w, struct request *req)

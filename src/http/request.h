@@ -13,6 +13,7 @@
 #include "http/route.h"
 
 struct claims; /* token/token.h: made by the verifier alone */
+struct fit;    /* token/fit.h: likewise */
 struct tenant; /* license/tenants.h */
 struct http_server;
 struct log_field;
@@ -36,6 +37,7 @@ struct request {
 
 	/* Set by the authenticator before the handler runs; NULL on AUTH_NONE, AUTH_SELF and AUTH_ADMIN routes. */
 	const struct claims *claims;
+	const struct fit *fit;       /* of a Forge token; claims is NULL then */
 	const struct tenant *tenant; /* a reference; released by on_end */
 
 	/* For the access log (debug) and metrics: precise code of a refusal, set by whoever refuses. A literal. */

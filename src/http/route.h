@@ -31,6 +31,7 @@ enum auth {
 	AUTH_LIFECYCLE, /* RS256, install key */
 	AUTH_PAGE,      /* HS256, computed qsh */
 	AUTH_CONTEXT,   /* HS256, context-qsh or computed qsh */
+	AUTH_FORGE,     /* RS256, Forge invocation token; the tenant is the handler's to find */
 	AUTH_ADMIN,     /* operator's bearer token */
 	AUTH_COUNT
 };

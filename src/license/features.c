@@ -21,7 +21,16 @@ struct page {
 	size_t feature; /* index */
 };
 
+/* A Forge environment that is no PRODUCTION. */
+struct environment {
+	char name[FEATURE_NAME_MAX + 1];
+	enum verdict verdict;
+};
+enum { ENVIRONMENTS_MAX = 16 };
+
 struct features {
+	struct environment environments[ENVIRONMENTS_MAX];
+	size_t environment_count;
 	struct feature *features;
 	size_t feature_count;
 	struct page *pages; /* sorted by path */
@@ -249,6 +258,35 @@ static void read_page(struct parse *p, const char *path, const json_t *value)
 		p->nomem = true;
 }
 
+static void read_environment(struct parse *p, const char *name, const json_t *value)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+	char place[160];
+	const size_t len = strlen(name);
+	(void)snprintf(place, sizeof place, "forge_environments.%s", name);
+	struct environment *e = &p->f->environments[p->f->environment_count];
+	if (len == 0 || len > FEATURE_NAME_MAX || strspn(name, allowed) != len)
+		complain(p, place, "is not a Forge environment: use \"DEVELOPMENT\" or \"STAGING\", in capitals");
+	else if (strcmp(name, "PRODUCTION") == 0)
+		complain(p, place, "has licences: its features are ruled by their states");
+	else if (!verdict_of(value, &e->verdict))
+		complain(p, place, "is not a verdict: use \"allow\", \"read_only\" or \"deny\"");
+	else
+		memcpy(p->f->environments[p->f->environment_count++].name, name, len + 1);
+}
+
+static void read_environments(struct parse *p, json_t *environments)
+{
+	if (!json_is_object(environments) || json_object_size(environments) > ENVIRONMENTS_MAX) {
+		complain(p, "forge_environments", "must be an object of at most %d environments and verdicts",
+		         ENVIRONMENTS_MAX);
+		return;
+	}
+	const char *name;
+	json_t *value;
+	json_object_foreach(environments, name, value) read_environment(p, name, value);
+}
+
 static int page_cmp(const void *a, const void *b)
 {
 	return strcmp(((const struct page *)a)->path, ((const struct page *)b)->path);
@@ -282,16 +320,19 @@ static void read_file(struct parse *p, json_t *root)
 	json_t *value;
 	json_object_foreach(root, key, value)
 	{
-		if (strcmp(key, "features") != 0 && strcmp(key, "pages") != 0) {
+		if (strcmp(key, "features") != 0 && strcmp(key, "pages") != 0 && strcmp(key, "forge_environments") != 0) {
 			char place[160];
 			(void)snprintf(place, sizeof place, "%s", key);
-			complain(p, place, "is not known: only \"features\" and \"pages\" stand here");
+			complain(p, place, "is not known: only \"features\", \"pages\" and \"forge_environments\" stand here");
 		}
 	}
 	read_features(p, json_object_get(root, "features"));
 	json_t *pages = json_object_get(root, "pages");
 	if (pages && !p->nomem)
 		read_pages(p, pages);
+	json_t *environments = json_object_get(root, "forge_environments");
+	if (environments)
+		read_environments(p, environments);
 }
 
 static void cleanup_features(struct features **f)
@@ -357,6 +398,14 @@ const struct feature *features_find(const struct features *f, struct str name)
 		if (str_eqz(name, f->features[i].name))
 			return &f->features[i];
 	return NULL;
+}
+
+enum verdict features_forge_environment(const struct features *f, struct str environment)
+{
+	for (size_t i = 0; i < f->environment_count; i++)
+		if (str_eqz(environment, f->environments[i].name))
+			return f->environments[i].verdict;
+	return VERDICT_DENY;
 }
 
 const struct feature *features_for_page(const struct features *f, struct str path)

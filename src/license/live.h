@@ -42,16 +42,18 @@ struct override {
 
 struct live {
 	_Atomic unsigned refs;
-	_Atomic bool removed; /* purged: nothing of it is stored any more */
-	_Atomic int64_t last_seen;
-	pthread_mutex_t lock; /* guards all below */
+	_Atomic bool removed;           /* purged: nothing of it is stored any more */
+	_Atomic int64_t last_seen;      /* by Connect, for a tenant of Connect */
+	_Atomic int64_t seen_elsewhere; /* by another door; kept where that door keeps it */
+	_Atomic int64_t fetchable_mono; /* until then another door than Connect can look the licence up */
+	pthread_mutex_t lock;           /* guards all below */
 	int64_t last_seen_stored;
 
 	/* last journalled state; the reason is in the store */
 	enum license_state state : 8;
 	enum license_source source : 8;
 	/* the last signed signal, while no look-up is newer: last news wins */
-	enum signal last_lic : 8, last_claim : 8;
+	enum signal last_lic : 8, last_claim : 8, last_forge : 8;
 
 	/* facts of the last good look-up */
 	enum edition edition : 8;
@@ -65,6 +67,7 @@ struct live {
 	int64_t since;
 	int64_t fetched_at, fetched_mono, expires_at, users_max;
 	int64_t expired_seen_at, secret_proved_at;
+	int64_t last_forge_ends_at; /* of last_forge; 0 after a restart */
 
 	/* trouble, and when to try again */
 	const char *failure; /* a literal; NULL after a restart, where the store has its text */

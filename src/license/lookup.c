@@ -18,18 +18,26 @@ static void fetched(void *arg, const struct license_facts *facts, const char *fa
 
 /* ---- which look-ups there are ---- */
 
-static bool can_look_up(const struct tenant *tenant)
+/* By Connect with the tenant's secret, or by another door that says so. */
+static bool can_look_up(const struct lookups *l, const struct tenant *tenant)
 {
-	if (tenant->kind != TENANT_CONNECT)
-		return !tenant_is_closed(tenant);
-	return tenant->status != TENANT_UNINSTALLED && tenant->shared_secret.len > 0;
+	if (tenant_is_told(tenant))
+		return true;
+	return tenant->status != TENANT_UNINSTALLED &&
+	       (tenant->shared_secret.len > 0 ||
+	        atomic_load_explicit(&tenant->live->fetchable_mono, memory_order_relaxed) > clock_mono_ms(l->o.clock));
+}
+
+void lookups_fetchable(const struct tenant *tenant, int64_t until_mono_ms)
+{
+	atomic_store_explicit(&tenant->live->fetchable_mono, until_mono_ms, memory_order_relaxed);
 }
 
 /* live->lock held. contradicted: a signed signal of now says other than the kept look-up. */
 static bool look_up_due(const struct lookups *l, const struct tenant *tenant, bool contradicted, int64_t now_mono)
 {
 	const struct live *live = tenant->live;
-	if (l->stopping || live->flight || !can_look_up(tenant) || (live->failures && now_mono < live->next_try_mono))
+	if (l->stopping || live->flight || !can_look_up(l, tenant) || (live->failures && now_mono < live->next_try_mono))
 		return false;
 	if (live->looked_up && tenant_is_told(tenant))
 		return false;
@@ -43,7 +51,7 @@ static bool contradicts(const struct license_known *k, const struct request_sign
 	enum signal value = request_signal_value(sig);
 	if (!k->fresh || value == SIGNAL_ABSENT || value == SIGNAL_AMBIGUOUS)
 		return false;
-	return (value == SIGNAL_LICENSED) != k->valid;
+	return signal_licensed(value) != k->valid;
 }
 
 static void flight_link(struct lookups *l, struct flight *f)
@@ -133,7 +141,7 @@ static const struct tenant *tenant_with_new_secret(struct flight *f)
 	if (serial == f->secret_serial)
 		return NULL;
 	const struct tenant *now = tenants_find(f->l->o.tenants, f->tenant->client_key);
-	if (!now || now->live != live || !can_look_up(now)) {
+	if (!now || now->live != live || !can_look_up(f->l, now)) {
 		tenant_unref(now);
 		return NULL;
 	}
@@ -289,7 +297,7 @@ struct license_known lookups_known(struct lookups *l, const struct tenant *tenan
 enum err lookups_refresh(struct lookups *l, const struct tenant *tenant, void (*done)(void *arg, const char *failure),
                          void *arg)
 {
-	if (!can_look_up(tenant))
+	if (!can_look_up(l, tenant))
 		return ERR_CONFLICT;
 	__cleanup_free struct after *after = done ? calloc(1, sizeof *after) : NULL;
 	if (done && !after)

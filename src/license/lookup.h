@@ -58,6 +58,8 @@ enum err lookups_refresh(struct lookups *l, const struct tenant *tenant, void (*
 /* What a door was told of a tenant whose facts are told (github:…): in force at once, stored and journalled soon. The
  * door keeps the truth and tells it again after a start. In the order of the calls. Any thread, never blocks. */
 enum err lookups_told(struct lookups *l, const struct tenant *tenant, const struct license_facts *facts);
+/* Another door than Connect can look this tenant's licence up until then, by the fetch function that was given. */
+void lookups_fetchable(const struct tenant *tenant, int64_t until_mono_ms);
 
 /* What the admin sees. Strings are in the arena. */
 struct license_view {

@@ -47,7 +47,10 @@ struct license_decision decide_tenant(const struct lookups *l, const struct tena
                                       int64_t now_mono)
 {
 	struct license_known k;
-	struct request_signal last = {.lic = tenant->live->last_lic, .claim = tenant->live->last_claim};
+	struct request_signal last = {.lic = tenant->live->last_lic,
+	                              .claim = tenant->live->last_claim,
+	                              .forge = tenant->live->last_forge,
+	                              .forge_ends_at = tenant->live->last_forge_ends_at};
 	known_of(l, tenant, now_mono, &k);
 	/* A tenant nobody used for days has not lost its licence by that: only a host that fails makes it unknown. */
 	k.stale_usable = !k.fresh && k.looked_up && !k.given_up;
@@ -75,15 +78,21 @@ bool follow_signal(struct live *live, struct license_known *k, const struct requ
 	enum signal value = request_signal_value(sig);
 	bool news = false;
 	live->last_lic = sig->lic;
-	live->last_claim = SIGNAL_ABSENT;
+	live->last_claim = live->last_forge = SIGNAL_ABSENT;
+	live->last_forge_ends_at = 0;
 	if (sig->lic == SIGNAL_ABSENT)
 		live->last_claim = sig->claim;
-	if (value == SIGNAL_LICENSED) {
+	if (sig->lic == SIGNAL_ABSENT && sig->claim == SIGNAL_ABSENT) {
+		live->last_forge = sig->forge;
+		live->last_forge_ends_at = sig->forge_ends_at;
+	}
+	if (signal_licensed(value)) {
 		news = follow_licensed(live);
 	} else if (value == SIGNAL_EXPIRED || value == SIGNAL_NOT_LICENSED) {
 		if (value == SIGNAL_EXPIRED && !live->licensed_before)
 			news = live->licensed_before = true;
-		news = follow_unlicensed(live, k, now_wall) || news;
+		const struct license_known with = license_known_with_end(k, sig);
+		news = follow_unlicensed(live, &with, now_wall) || news;
 	}
 	k->licensed_before = live->licensed_before;
 	k->expired_seen_at = live->expired_seen_at;
@@ -115,7 +124,7 @@ void follow_facts(const struct lookups *l, const struct tenant *tenant, const st
 	live->ttl_ms = ttl_of(l, facts->max_age_s);
 	live->failures = 0;
 	live->failure = NULL;
-	live->last_lic = live->last_claim = SIGNAL_ABSENT;
+	live->last_lic = live->last_claim = live->last_forge = SIGNAL_ABSENT;
 	if (live->secret_proved_at == 0 && tenant->shared_secret.len > 0)
 		live->secret_proved_at = now_wall;
 	if (facts->valid) {

@@ -55,7 +55,7 @@ static bool look(void *arg, const struct tenant *tenant)
 	need.override_over = left_ms <= 0;
 	if (left_ms > 0 && left_ms < s->next_ms)
 		s->next_ms = left_ms;
-	int64_t seen = tenant_last_seen(tenant), unsaved = seen - live->last_seen_stored;
+	int64_t seen = tenant_seen_own(tenant), unsaved = seen - live->last_seen_stored;
 	if (unsaved >= (s->final ? 1 : SIGHT_STORE_MS))
 		need.seen = seen;
 	pthread_mutex_unlock(&live->lock);

@@ -76,6 +76,8 @@ static enum verdict verdict_of_state(const struct feature *f, enum license_state
 struct ruling policy_rule(const struct feature *f, const struct license_decision *d, int64_t first_installed_at,
                           bool seat_ok)
 {
+	if (d->ruled) /* no licence, so no edition and no seat of one either */
+		return (struct ruling){(enum verdict)d->rule, code_of_state(d->state)};
 	if (f->installed_before > 0 && first_installed_at > 0 && first_installed_at < f->installed_before)
 		return (struct ruling){VERDICT_ALLOW, CODE_GRANDFATHERED};
 	struct ruling r = {verdict_of_state(f, d->state), code_of_state(d->state)};

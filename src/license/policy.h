@@ -55,6 +55,9 @@ void features_free(struct features *f);
 size_t features_count(const struct features *f);
 const struct feature *features_at(const struct features *f, size_t i);
 const struct feature *features_find(const struct features *f, struct str name);
+/* What every feature gets in a Forge environment other than PRODUCTION, which has no licence: VERDICT_DENY unless the
+ * file says otherwise. */
+enum verdict features_forge_environment(const struct features *f, struct str environment);
 /* Feature a page needs; NULL: a valid token is enough. path without the base path. */
 const struct feature *features_for_page(const struct features *f, struct str path);
 /* The n-th page rule, for checks at start; false past the end. */

@@ -66,20 +66,23 @@ enum edition edition_of_capability_set(struct str text)
 /* Reasons of signals, one table for both directions: what a decision says, and what a stored reason stood for. */
 static const struct {
 	const char *reason;
-	enum signal lic, claim;
+	enum signal lic, claim, forge;
 } signal_reasons[] = {
-    {"lic_active", SIGNAL_LICENSED, SIGNAL_ABSENT},    {"lic_expired", SIGNAL_EXPIRED, SIGNAL_ABSENT},
-    {"lic_none", SIGNAL_NOT_LICENSED, SIGNAL_ABSENT},  {"lic_ambiguous", SIGNAL_AMBIGUOUS, SIGNAL_ABSENT},
-    {"claim_active", SIGNAL_ABSENT, SIGNAL_LICENSED},  {"claim_inactive", SIGNAL_ABSENT, SIGNAL_NOT_LICENSED},
-    {"claim_inactive", SIGNAL_ABSENT, SIGNAL_EXPIRED}, {"claim_inactive", SIGNAL_ABSENT, SIGNAL_AMBIGUOUS},
+    {"lic_active", .lic = SIGNAL_LICENSED},           {"lic_expired", .lic = SIGNAL_EXPIRED},
+    {"lic_none", .lic = SIGNAL_NOT_LICENSED},         {"lic_ambiguous", .lic = SIGNAL_AMBIGUOUS},
+    {"claim_active", .claim = SIGNAL_LICENSED},       {"claim_inactive", .claim = SIGNAL_NOT_LICENSED},
+    {"claim_inactive", .claim = SIGNAL_EXPIRED},      {"claim_inactive", .claim = SIGNAL_AMBIGUOUS},
+    {"forge_active", .forge = SIGNAL_LICENSED},       {"forge_evaluation", .forge = SIGNAL_EVALUATION},
+    {"forge_inactive", .forge = SIGNAL_NOT_LICENSED},
 };
 enum { SIGNAL_REASONS = sizeof signal_reasons / sizeof *signal_reasons };
 
 static const char *reason_of_signal(const struct request_signal *sig)
 {
 	enum signal claim = sig->lic == SIGNAL_ABSENT ? sig->claim : SIGNAL_ABSENT;
+	enum signal forge = sig->lic == SIGNAL_ABSENT && claim == SIGNAL_ABSENT ? sig->forge : SIGNAL_ABSENT;
 	for (size_t i = 0; i < SIGNAL_REASONS; i++)
-		if (signal_reasons[i].lic == sig->lic && signal_reasons[i].claim == claim)
+		if (signal_reasons[i].lic == sig->lic && signal_reasons[i].claim == claim && signal_reasons[i].forge == forge)
 			return signal_reasons[i].reason;
 	return "no_signal";
 }
@@ -88,13 +91,21 @@ struct request_signal signal_of_reason(struct str reason)
 {
 	for (size_t i = 0; i < SIGNAL_REASONS; i++)
 		if (str_eqz(reason, signal_reasons[i].reason))
-			return (struct request_signal){.lic = signal_reasons[i].lic, .claim = signal_reasons[i].claim};
+			return (struct request_signal){
+			    .lic = signal_reasons[i].lic, .claim = signal_reasons[i].claim, .forge = signal_reasons[i].forge};
 	return (struct request_signal){.lic = SIGNAL_ABSENT};
 }
 
 enum signal request_signal_value(const struct request_signal *sig)
 {
-	return sig->lic != SIGNAL_ABSENT ? sig->lic : sig->claim;
+	if (sig->lic != SIGNAL_ABSENT)
+		return sig->lic;
+	return sig->claim != SIGNAL_ABSENT ? sig->claim : sig->forge;
+}
+
+bool signal_licensed(enum signal s)
+{
+	return s == SIGNAL_LICENSED || s == SIGNAL_EVALUATION;
 }
 
 /* Facts that may still be used for more than yes or no. */
@@ -131,10 +142,43 @@ static enum license_state state_unlicensed(const struct license_known *k, bool s
 	return now < license_ended_at(k, now) + grace_ms ? STATE_GRACE : STATE_EXPIRED;
 }
 
+struct license_known license_known_with_end(const struct license_known *k, const struct request_signal *sig)
+{
+	struct license_known with = *k;
+	if (sig->forge_ends_at > 0) {
+		with.looked_up = true;
+		with.given_up = false;
+		with.expires_at = sig->forge_ends_at;
+	}
+	return with;
+}
+
+/* The token says itself whether it is a trial; that it was cancelled only a look-up knows. */
+static void decide_by_forge(struct license_decision *d, const struct license_known *k, const struct request_signal *sig,
+                            int64_t now, int64_t grace_ms)
+{
+	const struct license_known with = license_known_with_end(k, sig);
+	d->source = SOURCE_FORGE;
+	d->reason = reason_of_signal(sig);
+	if (sig->forge_ends_at > 0)
+		d->expires_at = sig->forge_ends_at;
+	if (sig->forge == SIGNAL_EVALUATION)
+		d->state = STATE_EVALUATION;
+	else if (sig->forge == SIGNAL_LICENSED)
+		d->state =
+		    facts_count(k) && k->valid && k->cancelled && !k->evaluation ? STATE_CANCELLED_PENDING : STATE_ACTIVE;
+	else
+		d->state = state_unlicensed(&with, false, now, grace_ms);
+}
+
 static void decide_by_signal(struct license_decision *d, const struct license_known *k,
                              const struct request_signal *sig, int64_t now, int64_t grace_ms)
 {
 	enum signal value = request_signal_value(sig);
+	if (sig->lic == SIGNAL_ABSENT && sig->claim == SIGNAL_ABSENT) {
+		decide_by_forge(d, k, sig, now, grace_ms);
+		return;
+	}
 	d->source = sig->lic != SIGNAL_ABSENT ? SOURCE_LIC : SOURCE_CLAIM;
 	d->reason = reason_of_signal(sig);
 	if (value == SIGNAL_LICENSED)

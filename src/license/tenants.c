@@ -128,9 +128,21 @@ void tenant_seen(const struct tenant *tenant, int64_t now_wall_ms)
 	atomic_store_explicit(&tenant->live->last_seen, now_wall_ms, memory_order_relaxed);
 }
 
-int64_t tenant_last_seen(const struct tenant *tenant)
+int64_t tenant_seen_own(const struct tenant *tenant)
 {
 	return atomic_load_explicit(&tenant->live->last_seen, memory_order_relaxed);
+}
+
+void tenant_seen_elsewhere(const struct tenant *tenant, int64_t now_wall_ms)
+{
+	atomic_store_explicit(&tenant->live->seen_elsewhere, now_wall_ms, memory_order_relaxed);
+}
+
+int64_t tenant_last_seen(const struct tenant *tenant)
+{
+	const int64_t elsewhere = atomic_load_explicit(&tenant->live->seen_elsewhere, memory_order_relaxed);
+	const int64_t own = tenant_seen_own(tenant);
+	return own > elsewhere ? own : elsewhere;
 }
 
 /* ---- one shard; the caller holds its lock ---- */

@@ -59,7 +59,10 @@ enum err tenants_put(struct tenants *t, const struct tenant_row *row, struct str
 void tenants_set_status(struct tenants *t, struct str client_key, enum tenant_status status, int64_t at);
 void tenants_remove(struct tenants *t, struct str client_key);
 void tenant_seen(const struct tenant *tenant, int64_t now_wall_ms);
-int64_t tenant_last_seen(const struct tenant *tenant);
+int64_t tenant_last_seen(const struct tenant *tenant); /* by any door */
+/* Forge keeps its own sights, so that Connect's can be told apart: a tenant's own are those of tenant_seen(). */
+void tenant_seen_elsewhere(const struct tenant *tenant, int64_t now_wall_ms);
+int64_t tenant_seen_own(const struct tenant *tenant);
 
 size_t tenants_count(struct tenants *t, enum tenant_status status); /* kept, not counted anew */
 /* Every tenant, in no order; fn must be quick and must not call into the table. False stops. */

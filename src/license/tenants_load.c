@@ -97,6 +97,7 @@ static enum err load_license(void *arg, const char *client_key, const struct lic
 		struct request_signal sig = signal_of_reason(str_of(row->reason));
 		live->last_lic = sig.lic;
 		live->last_claim = sig.claim;
+		live->last_forge = sig.forge;
 	}
 	live->failed_at = row->failed_at;
 	live->failures = row->failure != NULL;

@@ -38,6 +38,7 @@ enum {
 	X(TOKEN_EXPIRED, "TOKEN_EXPIRED", "exp has passed")                                                                \
 	X(TOKEN_NOT_YET, "TOKEN_NOT_YET_VALID", "iat or nbf is in the future")                                             \
 	X(TOKEN_WRONG_AUDIENCE, "WRONG_AUDIENCE", "the token is for another audience")                                     \
+	X(TOKEN_WRONG_ISSUER, "WRONG_ISSUER", "the token is of another issuer")                                            \
 	X(TOKEN_NOT_UTF8, "TARGET_NOT_UTF8", "path or query of the request is not UTF-8")                                  \
 	X(TOKEN_BAD_QSH, "INVALID_QSH", "the token was made for another request")                                          \
 	X(TOKEN_CONTEXT_NOT_HERE, "CONTEXT_TOKEN_NOT_ALLOWED", "a context token on a route that takes none")               \
@@ -100,6 +101,8 @@ struct rsa_key;
 /* One "PUBLIC KEY" PEM (SPKI) and nothing else: RSA of 2048 to 8192 bits, odd exponent of 3 to 64 bits. NULL: not such
  * a key, *ret_code is TOKEN_WEAK_KEY; or TOKEN_NO_MEMORY. Shared by threads. */
 struct rsa_key *rsa_key_from_pem(struct str pem, enum token_code *ret_code);
+/* The same from a JSON Web Key's modulus and exponent, base64url as they stand there. */
+struct rsa_key *rsa_key_from_jwk(struct str n, struct str e, enum token_code *ret_code);
 void rsa_key_free(struct rsa_key *k);
 enum token_code token_verify_rs256(const struct token_unverified *t, const struct rsa_key *key,
                                    const struct token_rules *r, const struct claims **ret_claims);

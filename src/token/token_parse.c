@@ -68,9 +68,8 @@ bool token_kid_ok(struct str kid)
 	return true;
 }
 
-/* Decoded text with a NUL behind it. */
-static enum token_code decode_text(struct arena *a, struct str part, enum token_code malformed, char **ret,
-                                   size_t *ret_len)
+enum token_code token_decode_text(struct arena *a, struct str part, enum token_code malformed, char **ret,
+                                  size_t *ret_len)
 {
 	char *text = arena_alloc(a, part.len / 4 * 3 + 3);
 	if (!text)
@@ -91,13 +90,14 @@ static bool usual_hs256_header(struct str part)
 	       str_eq(part, STR("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"));
 }
 
-static enum token_code read_header(struct arena *a, struct str part, enum token_alg alg, struct token_unverified *t)
+static enum token_code read_header(struct arena *a, struct str part, enum token_alg alg, token_kid_fn *kid_ok,
+                                   struct token_unverified *t)
 {
 	if (alg == TOKEN_HS256 && usual_hs256_header(part))
 		return TOKEN_OK;
 	char *text;
 	size_t len;
-	enum token_code code = decode_text(a, part, TOKEN_INVALID, &text, &len);
+	enum token_code code = token_decode_text(a, part, TOKEN_INVALID, &text, &len);
 	if (code != TOKEN_OK)
 		return code;
 	struct header h = {0};
@@ -106,7 +106,7 @@ static enum token_code read_header(struct arena *a, struct str part, enum token_
 	if (!str_eq(h.alg, alg == TOKEN_HS256 ? STR("HS256") : STR("RS256")))
 		return TOKEN_WRONG_ALG;
 	if (alg == TOKEN_RS256) {
-		if (!token_kid_ok(h.kid))
+		if (!kid_ok(h.kid))
 			return TOKEN_BAD_KID;
 		t->kid = h.kid;
 	}
@@ -190,7 +190,7 @@ static enum token_code read_claims(struct arena *a, struct str part, struct clai
 {
 	char *text;
 	size_t len;
-	enum token_code code = decode_text(a, part, TOKEN_INVALID, &text, &len);
+	enum token_code code = token_decode_text(a, part, TOKEN_INVALID, &text, &len);
 	if (code != TOKEN_OK)
 		return code;
 	if (!claims_json_read(text, len, claim, set))
@@ -204,38 +204,52 @@ static enum token_code read_claims(struct arena *a, struct str part, struct clai
 	return TOKEN_OK;
 }
 
-static enum token_code read_parts(struct arena *a, struct str token, enum token_alg alg, struct token_unverified *t)
+/* Not the room of the signature: a kilobyte that nobody reads beyond its length. */
+static void token_unread(struct token_unverified *t, enum token_alg alg)
+{
+	t->alg = alg;
+	t->signature_len = 0;
+	t->signing_input = t->kid = t->iss = t->qsh = (struct str){NULL, 0};
+	t->asks_context = false;
+	t->set = NULL;
+}
+
+enum token_code token_read_parts(struct arena *a, struct str token, enum token_alg alg, token_kid_fn *kid_ok,
+                                 struct token_unverified *t, struct str *ret_payload)
 {
 	struct str header, payload, signature, rest = token;
+	token_unread(t, alg);
+	if (token.len > TOKEN_MAX_BYTES)
+		return TOKEN_TOO_LONG;
 	if (!str_split(&rest, '.', &header) || !str_split(&rest, '.', &payload) || !str_split(&rest, '.', &signature) ||
 	    rest.ptr || header.len == 0 || payload.len == 0 || signature.len == 0)
 		return TOKEN_INVALID;
 	if (signature.len / 4 * 3 + 2 > sizeof(t->signature))
 		return TOKEN_INVALID;
-	enum token_code code = read_header(a, header, alg, t);
+	enum token_code code = read_header(a, header, alg, kid_ok, t);
 	if (code != TOKEN_OK)
 		return code;
 	if (!b64url_decode(signature, t->signature, &t->signature_len))
 		return TOKEN_INVALID;
 	t->signing_input = (struct str){token.ptr, header.len + 1 + payload.len};
-	return read_claims(a, payload, t->set);
+	*ret_payload = payload;
+	return TOKEN_OK;
 }
 
 enum token_code token_parse(struct arena *a, struct str token, enum token_alg alg, struct token_unverified *ret)
 {
-	ret->alg = alg;
-	ret->signature_len = 0;
-	ret->signing_input = ret->kid = ret->iss = ret->qsh = (struct str){NULL, 0};
-	ret->asks_context = false;
-	ret->set = NULL;
-	if (token.len > TOKEN_MAX_BYTES)
-		return TOKEN_TOO_LONG;
-	ret->set = arena_zalloc(a, sizeof(*ret->set));
-	if (!ret->set)
-		return TOKEN_NO_MEMORY;
-	enum token_code code = read_parts(a, token, alg, ret);
-	ret->iss = ret->set->claims.iss;
-	ret->qsh = ret->set->claims.qsh;
+	struct str payload;
+	struct claim_set *set = arena_zalloc(a, sizeof(*set));
+	if (!set) {
+		token_unread(ret, alg);
+		return token.len > TOKEN_MAX_BYTES ? TOKEN_TOO_LONG : TOKEN_NO_MEMORY;
+	}
+	enum token_code code = token_read_parts(a, token, alg, token_kid_ok, ret, &payload);
+	if (code == TOKEN_OK)
+		code = read_claims(a, payload, set);
+	ret->set = set;
+	ret->iss = set->claims.iss;
+	ret->qsh = set->claims.qsh;
 	ret->asks_context = str_eq(ret->qsh, STR("context-qsh"));
 	return code;
 }

@@ -3,14 +3,17 @@
  * anything that was sent. */
 #include <assert.h>
 #include <openssl/bn.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/b64.h"
 #include "base/cleanup.h"
 #include "token/token_internal.h"
 
@@ -32,6 +35,18 @@ static void cleanup_md_ctx(EVP_MD_CTX **p)
 static void cleanup_bn(BIGNUM **p)
 {
 	BN_free(*p);
+}
+static void cleanup_bld(OSSL_PARAM_BLD **p)
+{
+	OSSL_PARAM_BLD_free(*p);
+}
+static void cleanup_params(OSSL_PARAM **p)
+{
+	OSSL_PARAM_free(*p);
+}
+static void cleanup_pkey_ctx(EVP_PKEY_CTX **p)
+{
+	EVP_PKEY_CTX_free(*p);
 }
 static void cleanup_bio(BIO **p)
 {
@@ -102,12 +117,10 @@ static bool ran_out_of_memory(void)
 	return ran_out;
 }
 
-struct rsa_key *rsa_key_from_pem(struct str pem, enum token_code *ret_code)
+/* pkey may be NULL: it could not be read. Takes it over. */
+static struct rsa_key *key_of(EVP_PKEY *taken, enum token_code *ret_code)
 {
-	ERR_clear_error();
-	__cleanup(cleanup_pkey) EVP_PKEY *pkey = read_spki(pem);
-	if (!pkey)
-		pkey = read_spki(pem); /* the decoder may keep quiet about a failed allocation */
+	__cleanup(cleanup_pkey) EVP_PKEY *pkey = taken;
 	bool usable = pkey && key_ok(pkey), ran_out = ran_out_of_memory();
 	__cleanup_free struct rsa_key *key = malloc(sizeof(*key));
 	if (!key || !usable) {
@@ -117,6 +130,49 @@ struct rsa_key *rsa_key_from_pem(struct str pem, enum token_code *ret_code)
 	key->modulus_bytes = (size_t)EVP_PKEY_get_size(pkey);
 	key->pkey = TAKE(pkey);
 	return TAKE(key);
+}
+
+struct rsa_key *rsa_key_from_pem(struct str pem, enum token_code *ret_code)
+{
+	ERR_clear_error();
+	EVP_PKEY *pkey = read_spki(pem);
+	if (!pkey)
+		pkey = read_spki(pem); /* the decoder may keep quiet about a failed allocation */
+	return key_of(pkey, ret_code);
+}
+
+enum { JWK_NUMBER_MAX = RSA_BITS_MAX / 8 };
+
+/* RFC 7518, 6.3.1: base64url of a big-endian number without leading zeros. NULL: not such a number, or no memory. */
+static BIGNUM *read_number(struct str text)
+{
+	uint8_t bytes[JWK_NUMBER_MAX + 4];
+	size_t len;
+	if (text.len == 0 || text.len > (size_t)JWK_NUMBER_MAX * 4 / 3 + 2 || !b64url_decode(text, bytes, &len))
+		return NULL;
+	return len > 0 && bytes[0] != 0 ? BN_bin2bn(bytes, (int)len, NULL) : NULL;
+}
+
+static EVP_PKEY *read_jwk(struct str n_text, struct str e_text)
+{
+	__cleanup(cleanup_bn) BIGNUM *n = read_number(n_text);
+	__cleanup(cleanup_bn) BIGNUM *e = read_number(e_text);
+	__cleanup(cleanup_bld) OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
+	if (!n || !e || !bld || OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_N, n) != 1 ||
+	    OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_E, e) != 1)
+		return NULL;
+	__cleanup(cleanup_params) OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(bld);
+	__cleanup(cleanup_pkey_ctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	EVP_PKEY *pkey = NULL;
+	if (params && ctx && EVP_PKEY_fromdata_init(ctx) == 1)
+		(void)EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params);
+	return pkey;
+}
+
+struct rsa_key *rsa_key_from_jwk(struct str n, struct str e, enum token_code *ret_code)
+{
+	ERR_clear_error();
+	return key_of(read_jwk(n, e), ret_code);
 }
 
 void rsa_key_free(struct rsa_key *k)
@@ -154,8 +210,7 @@ static int signature_good(const struct token_unverified *t, const struct rsa_key
 	return signature_was_bad() ? 0 : -1;
 }
 
-enum token_code token_verify_rs256(const struct token_unverified *t, const struct rsa_key *key,
-                                   const struct token_rules *r, const struct claims **ret_claims)
+enum token_code token_check_rs256(const struct token_unverified *t, const struct rsa_key *key)
 {
 	assert(t->alg == TOKEN_RS256);
 	if (t->signature_len != key->modulus_bytes)
@@ -164,5 +219,12 @@ enum token_code token_verify_rs256(const struct token_unverified *t, const struc
 	ERR_clear_error();
 	if (good != 1)
 		return good < 0 ? TOKEN_NO_MEMORY : TOKEN_BAD_SIGNATURE;
-	return token_check_claims(t, r, ret_claims);
+	return TOKEN_OK;
+}
+
+enum token_code token_verify_rs256(const struct token_unverified *t, const struct rsa_key *key,
+                                   const struct token_rules *r, const struct claims **ret_claims)
+{
+	enum token_code code = token_check_rs256(t, key);
+	return code == TOKEN_OK ? token_check_claims(t, r, ret_claims) : code;
 }

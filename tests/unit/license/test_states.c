@@ -68,7 +68,8 @@ static struct license_known known_of(const struct rule *r)
 static struct request_signal signal_of(const struct rule *r)
 {
 	struct request_signal s = {.edition = edition_of_word(rule_get(r, "capset"))};
-	const char *lic = rule_get(r, "lic"), *claim = rule_get(r, "claim");
+	const char *lic = rule_get(r, "lic"), *claim = rule_get(r, "claim"), *forge = rule_get(r, "forge"),
+	           *forge_ends = rule_get(r, "forge_ends");
 	if (lic)
 		s.lic = strcmp(lic, "active") == 0    ? SIGNAL_LICENSED
 		        : strcmp(lic, "expired") == 0 ? SIGNAL_EXPIRED
@@ -76,6 +77,12 @@ static struct request_signal signal_of(const struct rule *r)
 		                                      : SIGNAL_AMBIGUOUS;
 	if (claim)
 		s.claim = strcmp(claim, "active") == 0 ? SIGNAL_LICENSED : SIGNAL_NOT_LICENSED;
+	if (forge)
+		s.forge = strcmp(forge, "active") == 0       ? SIGNAL_LICENSED
+		          : strcmp(forge, "evaluation") == 0 ? SIGNAL_EVALUATION
+		                                             : SIGNAL_NOT_LICENSED;
+	if (forge_ends)
+		s.forge_ends_at = NOW + rule_span_ms(forge_ends);
 	return s;
 }
 
