@@ -19,6 +19,7 @@ static const struct command commands[] = {
     {"rekey", command_rekey, "re-seals secrets with the newest key, beside a running server"},
     {"backup", command_backup, "FILE: online copy of the database"},
     {"forget", command_forget, "EMAIL: erases a contact everywhere, beside a running server"},
+    {"sync", command_sync, "[--full]: one poll of the marketplaces now, beside a running server or alone"},
     {"health", command_health, "asks the running server whether it is ready"},
 };
 

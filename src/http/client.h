@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -37,10 +38,14 @@ struct http_call {
 	const char *url;    /* copied, as are headers and body */
 	const struct http_header *headers;
 	size_t header_count;
-	struct str body;    /* sent for POST and PUT */
-	size_t answer_max;  /* bytes; a longer answer is ERR_TOO_LARGE */
-	bool body_unwanted; /* only the status counts: the body is dropped, and one over answer_max ends the call, well */
-	int64_t timeout_ms; /* 0: the client's */
+	struct str body;     /* sent for POST and PUT */
+	uint64_t answer_max; /* bytes; a longer answer is ERR_TOO_LARGE */
+	bool body_unwanted;  /* only the status counts: the body is dropped, and one over answer_max ends the call, well */
+	int64_t timeout_ms;  /* 0: the client's */
+	/* NULL: the body is kept for done. Else the body of a 2xx answer is handed over as it comes, in pieces of some KiB,
+	 * and done gets none of it; of another answer done gets the beginning. False ends the call with ERR_IO. On the
+	 * client thread, so it must not wait. */
+	bool (*take)(void *arg, const char *data, size_t len);
 	void (*done)(void *arg, const struct http_answer *answer);
 	void *arg;
 };
@@ -65,3 +70,6 @@ void http_client_free(struct http_client *c); /* stops it first; nobody may use 
 /* ERR_FULL, ERR_NOMEM, ERR_STOPPING, ERR_INVALID (URL): done does not run. Any thread. */
 enum err http_client_call(struct http_client *c, const struct http_call *call);
 int64_t http_client_queue_depth(void *client);
+
+/* Appends the value of an Authorization header (RFC 7617): wipe it after use. The user must have no colon. */
+void http_basic_auth(struct buf *out, struct str user, struct str password);

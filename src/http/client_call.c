@@ -13,9 +13,24 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/b64.h"
 #include "base/cleanup.h"
 #include "base/secret.h"
 #include "http/client_address.h"
+
+void http_basic_auth(struct buf *out, struct str user, struct str password)
+{
+	__cleanup(buf_wipe) struct buf both = BUF_INIT(CALL_HEADER_MAX);
+
+	buf_str(&both, user);
+	buf_char(&both, ':');
+	buf_str(&both, password);
+	buf_z(out, "Basic ");
+	if (both.err == OK)
+		b64_encode(out, (const uint8_t *)both.data, both.len);
+	else
+		out->err = both.err;
+}
 
 static const char *method_literal(const char *method)
 {
@@ -136,10 +151,12 @@ enum err call_new(const struct http_call *asked, bool allow_insecure, struct cal
 	if (!c->method)
 		return ERR_INVALID;
 	c->done = asked->done;
+	c->take = asked->take;
 	c->arg = asked->arg;
 	c->allow_insecure = allow_insecure;
 	c->body_unwanted = asked->body_unwanted;
-	c->answer = BUF_INIT(asked->answer_max);
+	c->answer_max = asked->answer_max;
+	c->answer = BUF_INIT(asked->take ? (size_t)CALL_REFUSAL_MAX : (size_t)asked->answer_max);
 	c->answer_headers = BUF_INIT(CALL_HEADERS_MAX);
 	if ((err = set_url(c, asked->url)) != OK)
 		return err;
@@ -169,6 +186,25 @@ void call_free(struct call *c)
 	free(c);
 }
 
+/* Hands a piece of a 2xx answer over; of another answer keeps what there is room for. */
+static size_t take_body(struct call *c, const char *data, size_t len)
+{
+	long status = 0;
+
+	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status / 100 != 2) {
+		size_t room = c->answer.max - c->answer.len;
+		buf_add(&c->answer, data, len < room ? len : room);
+		return c->answer.err == OK ? len : 0;
+	}
+	c->taken += len;
+	if (c->taken > c->answer_max)
+		c->take_err = ERR_TOO_LARGE;
+	else if (!c->take(c->arg, data, len))
+		c->take_err = ERR_IO;
+	return c->take_err == OK ? len : 0;
+}
+
 static size_t on_body(char *data, size_t size, size_t count, void *call)
 {
 	struct call *c = call;
@@ -178,6 +214,8 @@ static size_t on_body(char *data, size_t size, size_t count, void *call)
 		c->body_over = c->dropped > c->answer.max;
 		return c->body_over ? 0 : size * count;
 	}
+	if (c->take)
+		return take_body(c, data, size * count);
 	buf_add(&c->answer, data, size * count);
 	return c->answer.err == OK ? size * count : 0;
 }
@@ -225,7 +263,7 @@ static CURLcode set_limits(const struct call *c, CURL *e, int64_t time_ms)
 	SETOPT(CURLOPT_TIMEOUT_MS, (long)time_ms);
 	SETOPT(CURLOPT_CONNECTTIMEOUT_MS, (long)(connect_ms > 0 ? connect_ms : 1));
 	if (!c->body_unwanted)
-		SETOPT(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)c->answer.max);
+		SETOPT(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)c->answer_max);
 	SETOPT(CURLOPT_PROTOCOLS_STR, c->allow_insecure ? "http,https" : "https");
 	SETOPT(CURLOPT_FOLLOWLOCATION, 0L);
 	SETOPT(CURLOPT_PROXY, "");
@@ -280,6 +318,8 @@ enum err call_prepare(struct call *c, int64_t time_ms)
 
 enum err call_result(const struct call *c, CURLcode code)
 {
+	if (c->take_err != OK)
+		return c->take_err;
 	if (c->answer.err != OK)
 		return c->answer.err;
 	if (c->answer_headers.err != OK)

@@ -12,6 +12,7 @@
 enum {
 	CALL_HEADERS_MAX = 32 * 1024, /* bytes of all answer headers; more ends the call */
 	CALL_HEADER_MAX = 32 * 1024,  /* bytes of one header that is sent */
+	CALL_REFUSAL_MAX = 16 * 1024, /* bytes kept of an answer that is not the one to be taken in pieces */
 	CALL_CONNECT_MS_MAX = 5000,   /* connecting takes at most this, and never more than half of the call's time */
 };
 
@@ -23,7 +24,10 @@ struct call {
 	char *origin_name;      /* "https://host:port" */
 	int64_t started_mono_ms, deadline_mono_ms;
 	void (*done)(void *arg, const struct http_answer *answer);
+	bool (*take)(void *arg, const char *data, size_t len); /* NULL: the answer is kept */
 	void *arg;
+	uint64_t answer_max, taken; /* bytes */
+	enum err take_err;          /* why the taking of the body ended */
 
 	const char *method; /* a literal of client_call.c */
 	CURLU *url;
