@@ -29,7 +29,7 @@ CREATE TABLE market_licenses (
 	campaign           TEXT,
 	content            TEXT NOT NULL,
 	content_hash       BLOB NOT NULL,    -- SHA-256 of content
-	raw_hash           BLOB NOT NULL,    -- first 16 bytes of the SHA-256 of the row as it came: what a poll looks for first
+	raw_hash           BLOB NOT NULL DEFAULT x'',    -- first 16 bytes of the SHA-256 of the row as it came: what a poll looks for first
 	first_seen         INTEGER NOT NULL,
 	changed_at         INTEGER NOT NULL,
 	seen_run           INTEGER NOT NULL, -- the last poll that brought or changed it
@@ -63,7 +63,7 @@ CREATE TABLE market_sales (
 	original_id        TEXT,             -- originalTransactionDetails.transactionId
 	content            TEXT NOT NULL,
 	content_hash       BLOB NOT NULL,
-	raw_hash           BLOB NOT NULL,
+	raw_hash           BLOB NOT NULL DEFAULT x'',
 	last_updated       TEXT,
 	first_seen         INTEGER NOT NULL,
 	changed_at         INTEGER NOT NULL,
