@@ -22,7 +22,7 @@ enum { BUSY_MS = 5000, OUT_MAX = 512 * 1024 * 1024, LIST_DEFAULT = LIST_LIMIT_DE
 
 static const char help[] =
     "usage: licgate tenants [list] [--query TEXT] [--state STATE] [--limit N] [--cursor C] [--json]\n"
-    "       licgate tenants show CLIENTKEY [--json]                    with other ids and history\n"
+    "       licgate tenants show CLIENTKEY [--contacts] [--json]       with other ids and history\n"
     "       licgate tenants export [--query TEXT] [--state STATE]      all rows as CSV\n"
     "       licgate tenants refresh CLIENTKEY [--json]                 asks the tenant's site now\n"
     "       licgate tenants override CLIENTKEY --state STATE --until TIME --reason TEXT --by NAME\n"
@@ -30,6 +30,7 @@ static const char help[] =
     "--query: contained in clientKey or base URL, or the beginning of any other id (SEN, entitlement, older address).\n"
     "--state: a licence state (evaluation, active, grace,\n"
     "cancelled_pending, expired, none, unknown) or a status (installed, enabled, disabled, uninstalled).\n"
+    "--contacts: with who the Marketplace names for it, else nobody is shown.\n"
     "list, show and export read the database of LICGATE_DATABASE; refresh and override ask the running server\n"
     "at LICGATE_ADMIN_LISTEN with LICGATE_ADMIN_TOKEN.\n";
 
@@ -166,7 +167,7 @@ static int show(const struct desk *d, const struct tenants_args *a)
 	const struct tenant *tenant = tenants_find(d->tenants, str_of(a->key));
 	if (!tenant)
 		return no_tenant(a->key);
-	enum err err = tenant_view(&w, d->store, d->lookups, tenant, HISTORY_SHOWN);
+	enum err err = tenant_view(&w, d->store, d->lookups, tenant, HISTORY_SHOWN, a->contacts ? d->keyring : NULL);
 	tenant_unref(tenant);
 	if (err == ERR_NOT_FOUND)
 		return no_tenant(a->key);

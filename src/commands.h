@@ -10,4 +10,5 @@ int command_rekey(int argc, char **argv);
 int command_backup(int argc, char **argv);
 int command_forget(int argc, char **argv);
 int command_sync(int argc, char **argv);
+int command_mail(int argc, char **argv);
 int command_health(int argc, char **argv);

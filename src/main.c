@@ -20,6 +20,7 @@ static const struct command commands[] = {
     {"backup", command_backup, "FILE: online copy of the database"},
     {"forget", command_forget, "EMAIL: erases a contact everywhere, beside a running server"},
     {"sync", command_sync, "[--full]: one poll of the marketplaces now, beside a running server or alone"},
+    {"mail", command_mail, "mail to evaluators: how it stands; --dry-run: who would get what"},
     {"health", command_health, "asks the running server whether it is ready"},
 };
 

@@ -85,6 +85,7 @@ static const struct route admin_rows[] = {
     ADMIN(METHOD_GET, "events", admin_events),
     ADMIN(METHOD_GET, "feedback", admin_feedback),
     ADMIN(METHOD_GET, "auth-failures", admin_failures),
+    ADMIN(METHOD_GET, "mail", admin_mail),
     ADMIN(METHOD_GET, "endpoints", admin_endpoints),
     ADMIN(METHOD_POST, "endpoints", admin_endpoint_add),
     ADMIN(METHOD_DELETE, "endpoints/KEY", admin_endpoint_delete),

@@ -39,6 +39,7 @@ static const struct option options[] = {
     TEXT("--until", until, VERB(TENANTS_OVERRIDE)),
     TEXT("--reason", reason, VERB(TENANTS_OVERRIDE)),
     TEXT("--by", by, VERB(TENANTS_OVERRIDE)),
+    FLAG("--contacts", contacts, VERB(TENANTS_SHOW)),
     FLAG("--end", end, VERB(TENANTS_OVERRIDE)),
     FLAG("--json", json, VERB(TENANTS_LIST) | VERB(TENANTS_SHOW) | VERB(TENANTS_REFRESH)),
 };

@@ -11,7 +11,7 @@ struct tenants_args {
 	const char *query, *state, *cursor; /* NULL: not given */
 	const char *until, *reason, *by;    /* of override; state too */
 	size_t limit;                       /* list: 0 = not given */
-	bool json, end;
+	bool json, end, contacts;
 };
 /* False: used wrongly; why is a line for a person. Texts point into argv. */
 bool tenants_args_parse(int argc, char **argv, struct tenants_args *ret, char *why, size_t why_size);

@@ -56,4 +56,5 @@ void admin_endpoint_test(struct request *req, void *admin);
 void admin_endpoint_replay(struct request *req, void *admin);
 void admin_deliveries(struct request *req, void *admin);
 void admin_delivery_replay(struct request *req, void *admin);
+void admin_mail(struct request *req, void *admin);
 void admin_metrics(struct request *req, void *admin);

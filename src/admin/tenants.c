@@ -101,9 +101,11 @@ void admin_tenants(struct request *req, void *room)
 /* Answers with the tenant's full view and gives the reference back. */
 static void reply_tenant(struct request *req, const struct connect *c, const struct tenant *t)
 {
-	__cleanup_buf struct buf json = BUF_INIT(JSON_MAX);
+	size_t count = 0;
+	const bool contacts = str_eqz(query_get(&req->arena, req->query, "contacts", &count), "1") && count == 1;
+	__cleanup(buf_wipe) struct buf json = BUF_INIT(JSON_MAX);
 	struct jsonw w = jsonw(&json);
-	enum err err = tenant_view(&w, c->store, c->lookups, t, 0);
+	enum err err = tenant_view(&w, c->store, c->lookups, t, 0, contacts ? c->keyring : NULL);
 	tenant_unref(t);
 	reply_json_or_err(req, err, &json);
 }

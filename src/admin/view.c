@@ -6,8 +6,9 @@
 
 #include "admin/params.h"
 #include "base/cleanup.h"
+#include "market/contacts.h"
 
-enum { VIEW_ARENA_MAX = 4 * 1024 * 1024, CURSOR_MAX = 16384 };
+enum { VIEW_ARENA_MAX = 4 * 1024 * 1024, CONTACTS_MAX_BYTES = 1024 * 1024, CURSOR_MAX = 16384 };
 
 static void decision_members(struct jsonw *w, const struct license_decision *d)
 {
@@ -96,6 +97,8 @@ struct stored {
 	size_t history;
 	struct event_row *events; /* newest first */
 	size_t event_count;
+	const struct keyring *keyring; /* NULL: contacts are not asked for */
+	struct buf contacts;           /* JSON */
 };
 
 static enum err stored_read(struct store_tx *tx, void *arg)
@@ -106,6 +109,11 @@ static enum err stored_read(struct store_tx *tx, void *arg)
 		err = store_alias_list(tx, s->client_key, s->arena, &s->aliases, &s->alias_count);
 	if (err == OK && s->history > 0)
 		err = store_event_latest(tx, s->client_key, s->history, s->arena, &s->events, &s->event_count);
+	buf_wipe(&s->contacts);
+	if (err == OK && s->keyring) {
+		struct jsonw w = jsonw(&s->contacts);
+		err = contacts_write(tx, s->keyring, s->client_key, &w);
+	}
 	return err;
 }
 
@@ -191,15 +199,35 @@ static void event_members(struct jsonw *w, const struct stored *s)
 	jw_end_arr(w);
 }
 
-enum err tenant_view(struct jsonw *w, struct store *s, struct lookups *l, const struct tenant *tenant, size_t history)
+static void contact_members(struct jsonw *w, const struct stored *s)
+{
+	if (!s->keyring)
+		return;
+	jw_key(w, "contacts");
+	jw_raw(w, buf_text(&s->contacts));
+}
+
+static void wipe_contacts(struct stored *s)
+{
+	buf_wipe(&s->contacts);
+}
+
+enum err tenant_view(struct jsonw *w, struct store *s, struct lookups *l, const struct tenant *tenant, size_t history,
+                     const struct keyring *contacts)
 {
 	__cleanup(arena_release) struct arena arena;
 	arena_init(&arena, VIEW_ARENA_MAX);
-	struct stored stored = {.client_key = tenant->client_key, .arena = &arena, .history = history};
+	__cleanup(wipe_contacts) struct stored stored = {.client_key = tenant->client_key,
+	                                                 .arena = &arena,
+	                                                 .history = history,
+	                                                 .keyring = contacts,
+	                                                 .contacts = BUF_INIT(CONTACTS_MAX_BYTES)};
 	struct license_view license;
 	enum err err = store_read(s, stored_read, &stored);
 	if (err == OK)
 		err = lookups_view(l, tenant, &arena, &license);
+	if (err == OK)
+		err = stored.contacts.err;
 	if (err != OK)
 		return err;
 	jw_obj(w);
@@ -214,6 +242,7 @@ enum err tenant_view(struct jsonw *w, struct store *s, struct lookups *l, const 
 	jw_end_obj(w);
 	alias_members(w, &stored);
 	event_members(w, &stored);
+	contact_members(w, &stored);
 	jw_end_obj(w);
 	return OK;
 }

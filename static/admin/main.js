@@ -9,10 +9,11 @@ import { tenants } from './tenants.js';
 import { tenant } from './tenant.js';
 import { refusals } from './refusals.js';
 import { feedback } from './feedback.js';
+import { mail } from './mail.js';
 
 const main = document.getElementById('view');
 const top_ = document.getElementById('top');
-const views = { overview: ['Overview', overview], tenants: ['Tenants', tenants], refusals: ['Refusals', refusals], feedback: ['Feedback', feedback] };
+const views = { overview: ['Overview', overview], tenants: ['Tenants', tenants], refusals: ['Refusals', refusals], feedback: ['Feedback', feedback], mail: ['Mail', mail] };
 let end = null;
 let shown = null;
 

@@ -165,6 +165,57 @@ describe('mail', () => {
   });
 });
 
+describe('what the operator sees', () => {
+  let smtp, app;
+  before(async () => {
+    smtp = await Smtp.start();
+    app = await Licgate.start({ env: settings(smtp, { LICGATE_MAIL_EXPIRED: '1' }) });
+    await following(app.dir);
+    plant(app.dir, { license: 'E-1', contact: { email: 'jo@customer.example', name: 'Jo' } });
+    await until('a mail', () => mails(app.dir) === 'welcome sent sent 250');
+  });
+  after(async () => { await app.stop(); await smtp.stop(); });
+
+  test('counts and mails without a name, as JSON and CSV', async () => {
+    const { status, json } = await app.admin('mail');
+    assert.equal(status, 200);
+    assert.deepEqual(json.templates, [{ name: 'welcome', on: true, queued: 0, sent: 1, failed: 0, dropped: 0 },
+      { name: 'ending', on: false, queued: 0, sent: 0, failed: 0, dropped: 0 }, { name: 'expired', on: true, queued: 0, sent: 0, failed: 0, dropped: 0 }]);
+    assert.equal(json.suppressed, 0);
+    const { id, event, entitlement, result, attempts } = json.mails[0];
+    assert.deepEqual({ id, event, entitlement, result, attempts }, { id: 1, event: 'evt_E-1_trial.started', entitlement: 'E-1', result: 'sent 250', attempts: 1 });
+    assert.equal(json.next, undefined);
+    const csv = await app.admin('mail?format=csv');
+    assert.match(csv.text, /^id,template,event,.*\r\n1,welcome,evt_E-1_trial\.started,,E-1,sent,sent 250,1,,/);
+    assert.ok(!`${JSON.stringify(json)}${csv.text}`.includes('customer'));
+    assert.equal((await app.admin('mail', { token: null })).status, 401);
+    assert.equal((await app.admin('mail?cursor=x')).status, 400);
+  });
+
+  test('licgate mail tells the counts, and --dry-run who would get what, masked, and changes nothing', async () => {
+    const off = await Licgate.start({ env: {} });
+    const env = settings(smtp, { LICGATE_MAIL_EXPIRED: '1' });
+    plant(off.dir, { license: 'E-3', contact: { email: 'jo@customer.example', name: 'Jo' } });
+    plant(off.dir, { license: 'E-4', type: 'trial.expired' });
+    plant(off.dir, { license: 'E-5', type: 'trial.expired', at: Date.now() - 4 * 86400000 });
+    const before = smtp.mails.length;
+    const dry = await run(['mail', '--dry-run'], { dir: off.dir, env });
+    assert.equal(dry.code, 0, dry.stderr);
+    const lines = dry.stdout.trim().split('\n');
+    assert.equal(lines.length, 2, dry.stdout);
+    assert.match(lines[0], /^welcome +\S+Z {2}j\*\*\*@c\*\*\*\.example {2}E-3$/);
+    assert.match(lines[1], /^expired +\S+Z {2}\(nobody\) {2}E-4 {2}not sent: no_contact$/);
+    const none = await run(['mail', '--dry-run'], { dir: off.dir });
+    assert.equal(none.stdout, 'no mail would be sent\n');
+    assert.match((await run(['mail', '--dry-run', '--all'], { dir: off.dir })).stdout, /^welcome .*E-3\nexpired .*E-4/);
+    assert.equal(sql(off.dir, 'SELECT (SELECT count(*) FROM mails) + (SELECT count(*) FROM followers)'), '0');
+    assert.equal(smtp.mails.length, before);
+    await off.stop();
+    const { stdout } = await run(['mail'], { dir: app.dir, env });
+    assert.match(stdout, /^welcome +on\nending +off\nexpired +on\nwelcome +sent +1\naddresses that get no mail: 0\n$/);
+  });
+});
+
 describe('forget', () => {
   test('erases beside a running server, says how much, and nothing comes back', async () => {
     const smtp = await Smtp.start();

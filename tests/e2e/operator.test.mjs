@@ -143,7 +143,7 @@ describe('the command line', () => {
   test('exit codes and help', async () => {
     assert.equal((await cli('--version')).code, 0);
     assert.equal((await cli('--help')).code, 0);
-    for (const command of ['serve', 'demo', 'sim', 'check', 'tenants', 'rekey', 'backup', 'forget', 'health']) {
+    for (const command of ['serve', 'demo', 'sim', 'check', 'tenants', 'rekey', 'backup', 'forget', 'mail', 'health']) {
       const { code, stdout } = await cli(command, '--help');
       assert.equal(code, 0, command);
       assert.match(stdout, /usage/i, command);
