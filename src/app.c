@@ -25,6 +25,7 @@
 #include "forge/forge.h"
 #include "github/github.h"
 #include "market/contacts.h"
+#include "segment/segment.h"
 
 enum {
 	STORE_QUEUE_MAX = 20000,
@@ -55,6 +56,7 @@ struct app {
 	struct str *audiences;
 	struct connect connect;
 	struct github github;
+	struct segment segment;
 	struct admin admin;
 	struct deliveries *deliveries;
 	struct health health;
@@ -183,6 +185,18 @@ static enum err start_outgoing(struct app *app)
 	if (app->forge)
 		forge_set_lookups(app->forge, app->lookups);
 	return OK;
+}
+
+static enum err start_segment(struct app *app)
+{
+	app->segment = (struct segment){.config = app->config,
+	                                .clock = &clock_system,
+	                                .timers = app->timers,
+	                                .store = app->store,
+	                                .client = app->client,
+	                                .listings = app->files.listings};
+	const enum err err = segment_start(&app->segment);
+	return err == OK ? OK : fail("Segment", err);
 }
 
 /* The base URL first, then LICGATE_ALLOWED_BASE_URLS. */
@@ -341,7 +355,8 @@ static enum err listen_everywhere(struct app *app)
 	              [ROOM_FILES] = app->files.pages,
 	              [ROOM_GITHUB] = &app->github,
 	              [ROOM_MAIL] = &app->unsubscribe,
-	              [ROOM_FORGE] = app->forge},
+	              [ROOM_FORGE] = app->forge,
+	              [ROOM_SEGMENT] = &app->segment},
 	    .authenticators = {[AUTH_PAGE] = {auth_page, &app->connect},
 	                       [AUTH_CONTEXT] = {auth_context, &app->connect},
 	                       [AUTH_LIFECYCLE] = {auth_lifecycle, &app->connect},
@@ -409,6 +424,8 @@ enum err app_start(const struct config *config, struct app **ret)
 	if (err == OK)
 		err = start_github(app);
 	if (err == OK)
+		err = start_segment(app);
+	if (err == OK)
 		err = listen_everywhere(app);
 	if (err != OK) {
 		app_stop(app);
@@ -437,9 +454,11 @@ void app_stop(struct app *app)
 	mailer_stop(app->mailer);
 	retention_stop(&app->connect);
 	deliveries_stop(app->deliveries);
+	segment_stop_timers(&app->segment);
 	http_client_stop(app->client); /* calls in flight end now, so nobody below waits for another server */
 	github_stop(&app->github);
 	report_stop(&app->connect);
+	segment_stop(&app->segment);
 	lookups_free(app->lookups);
 	forge_stop(app->forge);
 	host_free(app->host);

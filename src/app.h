@@ -5,6 +5,7 @@
 #include "connect/connect.h"
 #include "events/mail_template.h"
 #include "http/server.h"
+#include "segment/listings.h"
 
 /* Which part's pointer a route's handler gets (http/route.h). */
 enum { ROOM_APP, ROOM_CONNECT, ROOM_FILES, ROOM_ADMIN, ROOM_SEGMENT, ROOM_GITHUB, ROOM_FORGE, ROOM_MAIL };
@@ -17,6 +18,7 @@ struct app_files {
 	struct features *features;
 	struct static_files *pages;
 	struct descriptor *descriptor;
+	struct listings *listings; /* NULL: none */
 	struct buf tls_cert, tls_key; /* NUL-terminated PEM; data NULL where TLS is off */
 	struct mail_templates mail;   /* those that are on */
 };

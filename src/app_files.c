@@ -112,7 +112,8 @@ enum err app_files_load(const struct config *config, problem_fn *tell, void *arg
 
 	const enum err tls_err = load_tls(config, tell, arg, &files);
 	const enum err mail_err = mail_templates_load(config, tell, arg, &files.mail);
-	const enum err errs[] = {features_err, pages_err, descriptor_err, tls_err, mail_err};
+	const enum err listings_err = listings_load(config, tell, arg, &files.listings);
+	const enum err errs[] = {features_err, pages_err, descriptor_err, tls_err, mail_err, listings_err};
 	for (size_t i = 0; i < sizeof errs / sizeof errs[0]; i++)
 		if (errs[i] != OK)
 			return errs[i];
@@ -126,6 +127,7 @@ void app_files_release(struct app_files *files)
 	descriptor_free(files->descriptor);
 	static_files_free(files->pages);
 	features_free(files->features);
+	listings_free(files->listings);
 	buf_wipe(&files->tls_cert);
 	buf_wipe(&files->tls_key);
 	mail_templates_release(&files->mail);

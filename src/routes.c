@@ -8,6 +8,8 @@
 #include "events/mail_unsubscribe.h"
 #include "forge/forge.h"
 #include "github/github.h"
+#include "segment/body.h"
+#include "segment/segment.h"
 
 #define ENVOY(method)                                                                                                  \
 	{                                                                                                                  \
@@ -52,6 +54,12 @@ static const struct route public_rows[] = {
     ENVOY(METHOD_PATCH),
     ENVOY(METHOD_DELETE),
     ENVOY(METHOD_OPTIONS),
+
+    /* Segment: the signature is over the body, the write key may be in it. Larger bodies are told so by the handler. */
+    {METHOD_POST, "/segment/webhook", AUTH_SELF, ROOM_SEGMENT, 2 * SEGMENT_EVENT_MAX, segment_webhook},
+    {METHOD_POST, "/segment/v1/NAME", AUTH_SELF, ROOM_SEGMENT, 2 * SEGMENT_BATCH_MAX, segment_track},
+    {METHOD_OPTIONS, "/segment/v1/NAME", AUTH_NONE, ROOM_SEGMENT, 0, segment_options},
+    {METHOD_GET, "/go/NAME", AUTH_NONE, ROOM_SEGMENT, 0, segment_go},
 };
 const struct route_table public_routes = {public_rows, sizeof public_rows / sizeof public_rows[0]};
 
