@@ -18,7 +18,7 @@ struct app_files {
 	struct features *features;
 	struct static_files *pages;
 	struct descriptor *descriptor;
-	struct listings *listings; /* NULL: none */
+	struct listings *listings;    /* NULL: none */
 	struct buf tls_cert, tls_key; /* NUL-terminated PEM; data NULL where TLS is off */
 	struct mail_templates mail;   /* those that are on */
 };
