@@ -57,4 +57,7 @@ void admin_endpoint_replay(struct request *req, void *admin);
 void admin_deliveries(struct request *req, void *admin);
 void admin_delivery_replay(struct request *req, void *admin);
 void admin_mail(struct request *req, void *admin);
+void admin_books_transactions(struct request *req, void *admin);
+void admin_books_mrr(struct request *req, void *admin);
+void admin_books_trials(struct request *req, void *admin);
 void admin_metrics(struct request *req, void *admin);

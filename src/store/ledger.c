@@ -1,0 +1,159 @@
+/* ledger.c - bulk reads of sales and evaluations. See ledger.h. */
+#include "store/ledger.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "store/sql.h"
+
+/* Of LEDGER_COLUMNS: what accounting needs of a sale. */
+#define LEDGER_COLUMNS                                                                                                 \
+	"s.transaction_id, s.line_id, s.license_key, s.app_key, s.hosting, s.tier, s.old_tier, s.edition, s.sale_type, "   \
+	"s.license_type, s.payment_status, s.billing_period, s.sale_date, s.maintenance_start, s.maintenance_end, "        \
+	"s.price_cents, s.vendor_cents, s.currency, s.original_id, l.row_key"
+/* The licence of a sale: by its row key, else by any id that is one licence's alone. */
+#define SALES_WITH_LICENSE                                                                                             \
+	" FROM market_sales s LEFT JOIN market_licenses l ON l.row_key = COALESCE("                                        \
+	"(SELECT x.row_key FROM market_licenses x WHERE x.row_key = s.license_key), "                                      \
+	"(SELECT MIN(m.row_key) FROM market_aliases m WHERE m.kind IN ('entitlement_number', 'sen', 'addon_license_id') "  \
+	"AND m.value = s.license_key)) "
+#define NO_SANDBOX " COALESCE(l.sandbox, 0) = 0 "
+
+static struct market_sale read_sale(struct rows *r, struct arena *a)
+{
+	return (struct market_sale){
+	    .transaction_id = row_text(r, 0, a),
+	    .line_id = row_text(r, 1, a),
+	    .license_key = row_text(r, 2, a),
+	    .app_key = row_text(r, 3, a),
+	    .hosting = row_text(r, 4, a),
+	    .tier = row_text(r, 5, a),
+	    .old_tier = row_text(r, 6, a),
+	    .edition = row_text(r, 7, a),
+	    .sale_type = row_text(r, 8, a),
+	    .license_type = row_text(r, 9, a),
+	    .payment_status = row_text(r, 10, a),
+	    .billing_period = row_text(r, 11, a),
+	    .sale_date = row_text(r, 12, a),
+	    .maintenance_start = row_text(r, 13, a),
+	    .maintenance_end = row_text(r, 14, a),
+	    .price_cents = row_int(r, 15),
+	    .vendor_cents = row_int(r, 16),
+	    .currency = row_text(r, 17, a),
+	    .original_id = row_text(r, 18, a),
+	};
+}
+
+enum err store_ledger_list(struct store_tx *tx, const char *from, const char *to, const struct ledger_place *after,
+                           size_t max, struct arena *a, struct market_sale **ret, size_t *ret_count)
+{
+	struct row_list list = {.arena = a, .item_size = sizeof(struct market_sale)};
+	__cleanup(rows_close) struct rows r = sql_query(
+	    tx,
+	    "SELECT " LEDGER_COLUMNS SALES_WITH_LICENSE "WHERE s.sale_date >= $1 AND s.sale_date <= $2 AND "
+	    "(s.sale_date, s.transaction_id, s.line_id) > ($3, $4, $5) AND" NO_SANDBOX
+	    "ORDER BY s.sale_date, s.transaction_id, s.line_id LIMIT $6",
+	    V_Z(after->sale_date && strcmp(after->sale_date, from) > 0 ? after->sale_date : from), V_Z(to),
+	    V_STR(str_of(after->sale_date)), V_STR(str_of(after->transaction_id)), V_STR(str_of(after->line_id)),
+	    V_INT(max));
+	while (rows_next(&r)) {
+		struct market_sale *sale = row_list_add(&list, &r);
+		if (!sale)
+			break;
+		*sale = read_sale(&r, a);
+		const char *owner = row_text(&r, 19, a);
+		if (owner)
+			sale->license_key = owner;
+	}
+	if (r.err != OK)
+		return r.err;
+	*ret = (struct market_sale *)(void *)list.items;
+	*ret_count = list.count;
+	return OK;
+}
+
+enum err store_ledger_span(struct store_tx *tx, struct arena *a, const char **ret_first, const char **ret_last)
+{
+	__cleanup(rows_close) struct rows r =
+	    sql_query_values(tx,
+	                     "SELECT (SELECT MIN(sale_date) FROM market_sales), (SELECT MAX(sale_date) FROM market_sales)",
+	                     NULL, 0);
+	if (rows_next(&r)) {
+		*ret_first = row_text(&r, 0, a);
+		*ret_last = row_text(&r, 1, a);
+	}
+	return r.err;
+}
+
+enum err store_ledger_sums(struct store_tx *tx, const char *from, const char *to, struct arena *a,
+                           struct ledger_sum **ret, size_t *ret_count)
+{
+	struct row_list list = {.arena = a, .item_size = sizeof(struct ledger_sum)};
+	__cleanup(rows_close) struct rows r = sql_query(
+	    tx,
+	    "SELECT month, currency, kind, COUNT(*), SUM(price_cents), SUM(vendor_cents) FROM (SELECT "
+	    "substr(s.sale_date, 1, 7) AS month, s.currency, s.price_cents, s.vendor_cents, CASE "
+	    "WHEN s.sale_type = 'refund' AND EXISTS (SELECT 1 FROM market_sales u WHERE u.license_key = s.license_key AND "
+	    "u.sale_date = s.sale_date AND u.sale_type = 'upgrade') THEN 'repricing' WHEN s.sale_type = 'refund' THEN "
+	    "'refund' WHEN s.payment_status = 'uncollectible' THEN 'uncollectible' ELSE 'sale' END AS kind" SALES_WITH_LICENSE
+	    "WHERE s.sale_date >= $1 AND s.sale_date <= $2 AND" NO_SANDBOX ") AS sums GROUP BY month, currency, kind "
+	    "ORDER BY month, currency, kind",
+	    V_Z(from), V_Z(to));
+	while (rows_next(&r)) {
+		struct ledger_sum *sum = row_list_add(&list, &r);
+		if (sum)
+			*sum = (struct ledger_sum){row_text(&r, 0, a), row_text(&r, 1, a), row_text(&r, 2, a),
+			                           row_int(&r, 3),     row_int(&r, 4),     row_int(&r, 5)};
+	}
+	if (r.err != OK)
+		return r.err;
+	*ret = (struct ledger_sum *)(void *)list.items;
+	*ret_count = list.count;
+	return OK;
+}
+
+enum err store_ledger_each(struct store_tx *tx,
+                           enum err (*fn)(void *arg, const char *owner, const struct market_sale *), void *arg)
+{
+	__cleanup(rows_close) struct rows r = sql_query_values(
+	    tx,
+	    "SELECT " LEDGER_COLUMNS SALES_WITH_LICENSE "WHERE" NO_SANDBOX
+	    "ORDER BY COALESCE(l.row_key, s.license_key), s.sale_date, s.transaction_id, s.line_id",
+	    NULL, 0);
+	while (rows_next(&r)) {
+		const struct market_sale sale = read_sale(&r, NULL);
+		const char *owner = row_text(&r, 19, NULL);
+		enum err err = r.err == OK ? fn(arg, owner ? owner : sale.license_key, &sale) : r.err;
+		if (err != OK)
+			return err;
+	}
+	return r.err;
+}
+
+enum err store_trials_each(struct store_tx *tx,
+                           enum err (*fn)(void *arg, const struct market_license *, const char *first_sale), void *arg)
+{
+	__cleanup(rows_close) struct rows r = sql_query_values(
+	    tx,
+	    "SELECT l.row_key, l.status, l.license_type, l.maintenance_start, COALESCE(l.evaluation_start, "
+	    "l.maintenance_start), (SELECT MIN(s.sale_date) FROM market_sales s WHERE s.license_key IN (SELECT l.row_key "
+	    "UNION SELECT m.value FROM market_aliases m WHERE m.row_key = l.row_key AND m.kind IN ('entitlement_number', "
+	    "'sen', 'addon_license_id')) AND s.sale_type = 'new' AND s.sale_date >= COALESCE(l.evaluation_start, "
+	    "l.maintenance_start)) FROM market_licenses l WHERE l.sandbox = 0 AND (l.evaluation_start IS NOT NULL OR "
+	    "l.license_type = 'EVALUATION')",
+	    NULL, 0);
+	while (rows_next(&r)) {
+		const struct market_license l = {
+		    .row_key = row_text(&r, 0, NULL),
+		    .status = row_text(&r, 1, NULL),
+		    .license_type = row_text(&r, 2, NULL),
+		    .maintenance_start = row_text(&r, 3, NULL),
+		    .evaluation_start = row_text(&r, 4, NULL),
+		};
+		const char *first_sale = row_text(&r, 5, NULL);
+		enum err err = r.err == OK ? fn(arg, &l, first_sale) : r.err;
+		if (err != OK)
+			return err;
+	}
+	return r.err;
+}
