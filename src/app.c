@@ -26,6 +26,7 @@
 #include "github/github.h"
 #include "market/contacts.h"
 #include "segment/segment.h"
+#include "store/books.h"
 
 enum {
 	STORE_QUEUE_MAX = 20000,
@@ -216,11 +217,19 @@ static enum err list_audiences(struct app *app)
 	return OK;
 }
 
+/* The vendor's reports hold other apps too. */
+static enum err name_app(struct store_tx *tx, void *key)
+{
+	return store_market_app(tx, str_of(key));
+}
+
 static enum err open_doors(struct app *app)
 {
 	enum err err = list_audiences(app);
 	if (err != OK)
 		return err;
+	if ((err = store_write(app->store, name_app, app->files.descriptor->key)) != OK)
+		return fail("app key", err);
 	if (!(app->failures = failures_new()))
 		return fail("failures", ERR_NOMEM);
 	const size_t audience_count = app->connect.audience_count;

@@ -94,6 +94,7 @@ static const struct route admin_rows[] = {
     ADMIN(METHOD_GET, "books/transactions", admin_books_transactions),
     ADMIN(METHOD_GET, "books/mrr", admin_books_mrr),
     ADMIN(METHOD_GET, "books/trials", admin_books_trials),
+    ADMIN(METHOD_GET, "drift", admin_drift),
     ADMIN(METHOD_GET, "feedback", admin_feedback),
     ADMIN(METHOD_GET, "auth-failures", admin_failures),
     ADMIN(METHOD_GET, "mail", admin_mail),

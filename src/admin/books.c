@@ -65,7 +65,6 @@ static void csv_rate(struct csv *c, int64_t part, int64_t whole)
 struct range {
 	int64_t from, to; /* days; -1: not given */
 	struct list_params list;
-
 };
 
 /* A day, or a month: its first or its last day. */
@@ -243,9 +242,9 @@ static void sales_json(struct buf *out, const struct sales *s, size_t limit)
 
 static void sale_csv(struct csv *c, const struct market_sale *s)
 {
-	const char *texts[] = {s->transaction_id, s->line_id,        s->sale_date,         s->sale_type,
-	                       s->license_key,    s->app_key,        s->hosting,           s->license_type,
-	                       s->tier,           s->old_tier,       s->edition,           s->billing_period,
+	const char *texts[] = {s->transaction_id, s->line_id,           s->sale_date,       s->sale_type,
+	                       s->license_key,    s->app_key,           s->hosting,         s->license_type,
+	                       s->tier,           s->old_tier,          s->edition,         s->billing_period,
 	                       s->payment_status, s->maintenance_start, s->maintenance_end, s->original_id,
 	                       s->currency};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)

@@ -7,6 +7,7 @@
 #include "admin/params.h"
 #include "base/cleanup.h"
 #include "market/contacts.h"
+#include "market/join.h"
 
 enum { VIEW_ARENA_MAX = 4 * 1024 * 1024, CONTACTS_MAX_BYTES = 1024 * 1024, CURSOR_MAX = 16384 };
 
@@ -94,6 +95,7 @@ struct stored {
 	struct tenant_row row;
 	struct alias_row *aliases;
 	size_t alias_count;
+	struct market_view market;
 	size_t history;
 	struct event_row *events; /* newest first */
 	size_t event_count;
@@ -107,6 +109,8 @@ static enum err stored_read(struct store_tx *tx, void *arg)
 	enum err err = store_tenant_get(tx, s->client_key, s->arena, &s->row);
 	if (err == OK)
 		err = store_alias_list(tx, s->client_key, s->arena, &s->aliases, &s->alias_count);
+	if (err == OK)
+		err = market_view_read(tx, s->client_key, s->arena, &s->market);
 	if (err == OK && s->history > 0)
 		err = store_event_latest(tx, s->client_key, s->history, s->arena, &s->events, &s->event_count);
 	buf_wipe(&s->contacts);
@@ -240,6 +244,7 @@ enum err tenant_view(struct jsonw *w, struct store *s, struct lookups *l, const 
 	jw_obj(w);
 	license_members(w, tenant, &license);
 	jw_end_obj(w);
+	market_view_write(w, &stored.market);
 	alias_members(w, &stored);
 	event_members(w, &stored);
 	contact_members(w, &stored);

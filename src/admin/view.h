@@ -16,3 +16,6 @@ void tenants_csv(struct buf *out, struct lookups *l, const struct tenant_page *p
  * it (any more). Reads the store on this thread. */
 enum err tenant_view(struct jsonw *w, struct store *s, struct lookups *l, const struct tenant *tenant, size_t history,
                      const struct keyring *contacts);
+/* {"tenant":{…},"license":{…},"marketplace":{…} or null,"aliases":[…]}, with "events":[…] behind them, the last ones, oldest first, if history is
+ * not 0. ERR_NOT_FOUND: the store does not have it (any more). Reads the store on this thread. */
+enum err tenant_view(struct jsonw *w, struct store *s, struct lookups *l, const struct tenant *tenant, size_t history);

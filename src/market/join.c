@@ -39,8 +39,7 @@ static enum err read_payments(struct store_tx *tx, struct arena *a, struct marke
 {
 	struct market_sale *sales = NULL;
 	size_t count = 0;
-	enum err err =
-	    store_market_sales(tx, str_of(v->license.row_key), MARKET_PAYMENTS_MAX, a, &sales, &count);
+	enum err err = store_market_sales(tx, str_of(v->license.row_key), MARKET_PAYMENTS_MAX, a, &sales, &count);
 	if (err != OK)
 		return err;
 	v->payments = sales;
@@ -131,8 +130,8 @@ void market_view_write(struct jsonw *w, const struct market_view *v)
 	jw_kz(w, "joined_by", market_tie_name(v->match.tie));
 	jw_key(w, "conflicts");
 	jw_obj(w);
-	jw_kint(w, "tenants", (int64_t)v->match.rivals);
-	jw_kint(w, "licenses", (int64_t)v->other_live);
+	jw_kbool(w, "tenants", v->match.contested);
+	jw_kbool(w, "licenses", market_in_force(&v->license) && v->other_live > 0);
 	jw_end_obj(w);
 	jw_key(w, "payments");
 	jw_arr(w);

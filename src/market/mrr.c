@@ -83,8 +83,8 @@ static bool line_of(const struct market_sale *s, struct mrr_line *ret)
 		end = start + (months * 487 + 8) / 16 - 1;
 	if (start < 0 || end < start || s->price_cents > PRICE_MAX || s->price_cents < -PRICE_MAX)
 		return false;
-	*ret = (struct mrr_line){.kind = change ? MRR_CHANGE : MRR_TERM, .sold = sold, .start = start, .end = end,
-	                         .term_start = start};
+	*ret = (struct mrr_line){
+	    .kind = change ? MRR_CHANGE : MRR_TERM, .sold = sold, .start = start, .end = end, .term_start = start};
 	if (change)
 		ret->monthly_cents = monthly_of_change(s);
 	else if (months)
@@ -266,9 +266,9 @@ static enum err visit(void *arg, const char *owner, const struct market_sale *s)
 	                             .price_cents = s->price_cents,
 	                             .currency = s->currency,
 	                             .original_id = s->original_id};
-	const char **texts[] = {&kept->transaction_id, &kept->sale_type,         &kept->payment_status,
-	                        &kept->billing_period, &kept->sale_date,         &kept->maintenance_start,
-	                        &kept->maintenance_end, &kept->currency,         &kept->original_id};
+	const char **texts[] = {&kept->transaction_id,  &kept->sale_type, &kept->payment_status,
+	                        &kept->billing_period,  &kept->sale_date, &kept->maintenance_start,
+	                        &kept->maintenance_end, &kept->currency,  &kept->original_id};
 	for (size_t i = 0; err == OK && i < sizeof texts / sizeof *texts; i++)
 		err = keep_text(&w->arena, texts[i]);
 	w->count += err == OK;

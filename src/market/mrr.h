@@ -29,7 +29,7 @@ struct mrr_month {
 	int64_t customers, new_customers, churned_customers;
 };
 struct mrr_books {
-	int64_t from, to, today;             /* months, both included; a day */
+	int64_t from, to, today; /* months, both included; a day */
 	char currency[MRR_CURRENCIES_MAX][MRR_CURRENCY_SIZE];
 	size_t currencies;
 	struct mrr_month *months[MRR_CURRENCIES_MAX]; /* to - from + 1 each, and one before */

@@ -187,7 +187,15 @@ const char *market_tie_name(enum market_tie tie)
 	return names[tie];
 }
 
-/* Cloud id and host are a site's, not an app's: they tie only a licence of the app that the tenant has installed. */
+enum err store_market_app(struct store_tx *tx, struct str app_key)
+{
+	enum err err = sql_run(tx, NULL, "DELETE FROM market_app WHERE app_key <> $1", V_STR(app_key));
+	return err == OK ? sql_run(tx, NULL, "INSERT INTO market_app (app_key) VALUES ($1) ON CONFLICT DO NOTHING",
+	                           V_STR(app_key))
+	                 : err;
+}
+
+/* Cloud id and host are a site's, not an app's: they tie only a licence of the app that is served. */
 #define TIE                                                                                                            \
 	"CASE m.kind WHEN 'entitlement_number' THEN 1 WHEN 'entitlement_id' THEN 1 WHEN 'sen' THEN 2 "                     \
 	"WHEN 'addon_license_id' THEN 2 WHEN 'cloud_id' THEN 3 ELSE 4 END"
@@ -196,8 +204,8 @@ const char *market_tie_name(enum market_tie tie)
 	"JOIN tenants t ON t.client_key = a.client_key JOIN market_licenses l ON l.row_key = m.row_key "
 #define TIES_FIT                                                                                                       \
 	" AND m.kind IN ('entitlement_number', 'entitlement_id', 'sen', 'addon_license_id', 'cloud_id', 'host') "          \
-	"AND (m.kind NOT IN ('cloud_id', 'host') OR NOT EXISTS (SELECT 1 FROM aliases x WHERE "                            \
-	"x.client_key = a.client_key AND x.kind = 'app_key' AND x.value <> l.app_key)) "
+	"AND (m.kind NOT IN ('cloud_id', 'host') OR NOT EXISTS (SELECT 1 FROM market_app x WHERE x.app_key <> "            \
+	"l.app_key)) "
 
 enum err store_market_tenant(struct store_tx *tx, struct str row_key, struct arena *a, struct market_match *ret)
 {
@@ -216,7 +224,7 @@ enum err store_market_tenant(struct store_tx *tx, struct str row_key, struct are
 		if (!match.client_key)
 			match = (struct market_match){.row_key = row_text(&r, 3, a), .client_key = row_text(&r, 0, a), .tie = tie};
 		else if (strcmp(client_key, match.client_key) != 0 && strcmp(status, "uninstalled") != 0)
-			match.rivals++;
+			match.contested = true; /* the best is not uninstalled either: it would not come first */
 	}
 	if (r.err != OK)
 		return r.err;

@@ -60,8 +60,10 @@ const char *market_tie_name(enum market_tie tie);
 struct market_match {
 	const char *row_key, *client_key;
 	enum market_tie tie;
-	size_t rivals; /* further tenants, not uninstalled, that the same id fits as well */
+	bool contested; /* another tenant, not uninstalled, has an id that is worth as much */
 };
+/* Which app's tenants these are: told at start. Until then every licence may be theirs. */
+enum err store_market_app(struct store_tx *tx, struct str app_key);
 /* The tenant of a licence: of those that its strongest id fits, the one not uninstalled, whose id was told last, that
  * was installed last. ERR_NOT_FOUND: none. */
 enum err store_market_tenant(struct store_tx *tx, struct str row_key, struct arena *a, struct market_match *ret);

@@ -48,14 +48,14 @@ enum err store_ledger_list(struct store_tx *tx, const char *from, const char *to
                            size_t max, struct arena *a, struct market_sale **ret, size_t *ret_count)
 {
 	struct row_list list = {.arena = a, .item_size = sizeof(struct market_sale)};
-	__cleanup(rows_close) struct rows r = sql_query(
-	    tx,
-	    "SELECT " LEDGER_COLUMNS SALES_WITH_LICENSE "WHERE s.sale_date >= $1 AND s.sale_date <= $2 AND "
-	    "(s.sale_date, s.transaction_id, s.line_id) > ($3, $4, $5) AND" NO_SANDBOX
-	    "ORDER BY s.sale_date, s.transaction_id, s.line_id LIMIT $6",
-	    V_Z(after->sale_date && strcmp(after->sale_date, from) > 0 ? after->sale_date : from), V_Z(to),
-	    V_STR(str_of(after->sale_date)), V_STR(str_of(after->transaction_id)), V_STR(str_of(after->line_id)),
-	    V_INT(max));
+	__cleanup(rows_close) struct rows r =
+	    sql_query(tx,
+	              "SELECT " LEDGER_COLUMNS SALES_WITH_LICENSE "WHERE s.sale_date >= $1 AND s.sale_date <= $2 AND "
+	              "(s.sale_date, s.transaction_id, s.line_id) > ($3, $4, $5) AND" NO_SANDBOX
+	              "ORDER BY s.sale_date, s.transaction_id, s.line_id LIMIT $6",
+	              V_Z(after->sale_date && strcmp(after->sale_date, from) > 0 ? after->sale_date : from), V_Z(to),
+	              V_STR(str_of(after->sale_date)), V_STR(str_of(after->transaction_id)), V_STR(str_of(after->line_id)),
+	              V_INT(max));
 	while (rows_next(&r)) {
 		struct market_sale *sale = row_list_add(&list, &r);
 		if (!sale)
@@ -74,10 +74,8 @@ enum err store_ledger_list(struct store_tx *tx, const char *from, const char *to
 
 enum err store_ledger_span(struct store_tx *tx, struct arena *a, const char **ret_first, const char **ret_last)
 {
-	__cleanup(rows_close) struct rows r =
-	    sql_query_values(tx,
-	                     "SELECT (SELECT MIN(sale_date) FROM market_sales), (SELECT MAX(sale_date) FROM market_sales)",
-	                     NULL, 0);
+	__cleanup(rows_close) struct rows r = sql_query_values(
+	    tx, "SELECT (SELECT MIN(sale_date) FROM market_sales), (SELECT MAX(sale_date) FROM market_sales)", NULL, 0);
 	if (rows_next(&r)) {
 		*ret_first = row_text(&r, 0, a);
 		*ret_last = row_text(&r, 1, a);
@@ -95,8 +93,9 @@ enum err store_ledger_sums(struct store_tx *tx, const char *from, const char *to
 	    "substr(s.sale_date, 1, 7) AS month, s.currency, s.price_cents, s.vendor_cents, CASE "
 	    "WHEN s.sale_type = 'refund' AND EXISTS (SELECT 1 FROM market_sales u WHERE u.license_key = s.license_key AND "
 	    "u.sale_date = s.sale_date AND u.sale_type = 'upgrade') THEN 'repricing' WHEN s.sale_type = 'refund' THEN "
-	    "'refund' WHEN s.payment_status = 'uncollectible' THEN 'uncollectible' ELSE 'sale' END AS kind" SALES_WITH_LICENSE
-	    "WHERE s.sale_date >= $1 AND s.sale_date <= $2 AND" NO_SANDBOX ") AS sums GROUP BY month, currency, kind "
+	    "'refund' WHEN s.payment_status = 'uncollectible' THEN 'uncollectible' ELSE 'sale' END AS "
+	    "kind" SALES_WITH_LICENSE "WHERE s.sale_date >= $1 AND s.sale_date <= $2 AND" NO_SANDBOX
+	    ") AS sums GROUP BY month, currency, kind "
 	    "ORDER BY month, currency, kind",
 	    V_Z(from), V_Z(to));
 	while (rows_next(&r)) {
@@ -115,11 +114,11 @@ enum err store_ledger_sums(struct store_tx *tx, const char *from, const char *to
 enum err store_ledger_each(struct store_tx *tx,
                            enum err (*fn)(void *arg, const char *owner, const struct market_sale *), void *arg)
 {
-	__cleanup(rows_close) struct rows r = sql_query_values(
-	    tx,
-	    "SELECT " LEDGER_COLUMNS SALES_WITH_LICENSE "WHERE" NO_SANDBOX
-	    "ORDER BY COALESCE(l.row_key, s.license_key), s.sale_date, s.transaction_id, s.line_id",
-	    NULL, 0);
+	__cleanup(rows_close) struct rows r =
+	    sql_query_values(tx,
+	                     "SELECT " LEDGER_COLUMNS SALES_WITH_LICENSE "WHERE" NO_SANDBOX
+	                     "ORDER BY COALESCE(l.row_key, s.license_key), s.sale_date, s.transaction_id, s.line_id",
+	                     NULL, 0);
 	while (rows_next(&r)) {
 		const struct market_sale sale = read_sale(&r, NULL);
 		const char *owner = row_text(&r, 19, NULL);

@@ -142,3 +142,8 @@ CREATE TABLE market_polls (
 	rows_seen    INTEGER NOT NULL,          -- of the last poll
 	rows_changed INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- The app that licgate serves, one row: the vendor's other apps are in the reports too, on the same sites.
+CREATE TABLE market_app (
+	app_key TEXT PRIMARY KEY NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -54,8 +54,8 @@ static const char *mrr_text(struct market_fixture *m, const char *from, const ch
 			const struct {
 				const char *name;
 				int64_t n;
-			} at[] = {{"mrr", x->mrr},           {"new", x->new_mrr},      {"more", x->expansion},
-			          {"less", x->contraction},  {"churn", x->churn},      {"refunds", x->refunds},
+			} at[] = {{"mrr", x->mrr},           {"new", x->new_mrr},        {"more", x->expansion},
+			          {"less", x->contraction},  {"churn", x->churn},        {"refunds", x->refunds},
 			          {"repriced", x->repriced}, {"customers", x->customers}};
 			month_text(month, text);
 			len += (size_t)snprintf(out + len, sizeof out - len, "%s%s", len ? "\n" : "", text);
@@ -206,11 +206,8 @@ static enum err run_trials(struct store_tx *tx, void *arg)
 static void begin_trial(struct market_fixture *m, const char *key, const char *start, const char *status,
                         const char *type)
 {
-	const struct market_license l = {.row_key = key,
-	                                 .status = status,
-	                                 .license_type = type,
-	                                 .maintenance_start = start,
-	                                 .evaluation_start = start};
+	const struct market_license l = {
+	    .row_key = key, .status = status, .license_type = type, .maintenance_start = start, .evaluation_start = start};
 	poll_license(m, &l);
 }
 
@@ -222,8 +219,11 @@ static void evaluations_by_month(void **state)
 	begin_trial(m, "E-2", "2026-01-10", "inactive", "EVALUATION");
 	begin_trial(m, "E-3", "2026-01-31", "active", "COMMERCIAL");
 	begin_trial(m, "E-4", "2026-02-01", "active", "EVALUATION");
-	const struct market_license sandbox = {
-	    .row_key = "E-5", .status = "active", .license_type = "EVALUATION", .evaluation_start = "2026-02-02", .sandbox = true};
+	const struct market_license sandbox = {.row_key = "E-5",
+	                                       .status = "active",
+	                                       .license_type = "EVALUATION",
+	                                       .evaluation_start = "2026-02-02",
+	                                       .sandbox = true};
 	poll_license(m, &sandbox);
 	sell(m, (struct line){"1", "E-1", "new", "2026-01-15", 0, 0, 0, 100, 0, 0});
 	sell(m, (struct line){"2", "E-3", "new", "2026-02-25", 0, 0, 0, 100, 0, 0});
