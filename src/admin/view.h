@@ -11,11 +11,8 @@ void tenants_view(struct jsonw *w, struct lookups *l, const struct tenant_page *
 /* Header and one row a tenant. */
 void tenants_csv(struct buf *out, struct lookups *l, const struct tenant_page *page);
 
-/* {"tenant":{…},"license":{…},"aliases":[…]}, with "events":[…] behind them, the last ones, oldest first, if history is
- * not 0, and "contacts":[…] if contacts, the ring that opens them, is not NULL. ERR_NOT_FOUND: the store does not have
- * it (any more). Reads the store on this thread. */
+/* {"tenant":{…},"license":{…},"marketplace":{…} or null,"aliases":[…]}, with "events":[…] behind them, the last ones,
+ * oldest first, if history is not 0, and "contacts":[…] if contacts, the ring that opens them, is not NULL.
+ * ERR_NOT_FOUND: the store does not have it (any more). Reads the store on this thread. */
 enum err tenant_view(struct jsonw *w, struct store *s, struct lookups *l, const struct tenant *tenant, size_t history,
                      const struct keyring *contacts);
-/* {"tenant":{…},"license":{…},"marketplace":{…} or null,"aliases":[…]}, with "events":[…] behind them, the last ones, oldest first, if history is
- * not 0. ERR_NOT_FOUND: the store does not have it (any more). Reads the store on this thread. */
-enum err tenant_view(struct jsonw *w, struct store *s, struct lookups *l, const struct tenant *tenant, size_t history);
