@@ -7,9 +7,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "store/books.h"
 #include "store/sql.h"
 
-enum { ADDRESS_MAX = 320, SEALED_KEY_MAX = 256, MAC_TEXT_MAX = 64 * 1024 };
+enum { ADDRESS_MAX = 320, SEALED_KEY_MAX = 256, MAC_TEXT_MAX = 64 * 1024, PURGE_ARENA_MAX = 8 << 20 };
 #define KEY_NAME "contacts"
 
 /* ---- the key, and what is made with it ---- */
@@ -162,7 +163,7 @@ static enum err list_contacts(struct rows *r, struct arena *a, struct contacts_r
 	return OK;
 }
 
-/* Licence keys of a tenant: rows that name it, and rows of an id that it alone is known by. */
+/* Rows that name a tenant, and rows of an id it is known by where no report's licence tells more. */
 #define OF_TENANT                                                                                                      \
 	"license_key IN (SELECT license_key FROM contacts WHERE tenant = $1 UNION "                                        \
 	"SELECT c.license_key FROM aliases a JOIN contacts c ON c.license_key = a.value WHERE a.client_key = $1 "          \
@@ -170,12 +171,51 @@ static enum err list_contacts(struct rows *r, struct arena *a, struct contacts_r
 	"SELECT c.license_key FROM aliases a JOIN contacts c ON c.entitlement = a.value WHERE a.client_key = $1 "          \
 	"AND a.kind IN ('sen', 'entitlement_number', 'entitlement_id') AND c.tenant IS NULL)"
 
+/* Keys of all of them, each once. */
+static enum err keys_of_tenant(struct store_tx *tx, struct str client_key, struct arena *a, struct row_list *keys)
+{
+	struct market_match *joined = NULL;
+	size_t count = 0;
+	__cleanup(rows_close) struct rows r =
+	    sql_query(tx, "SELECT license_key FROM contacts WHERE " OF_TENANT " ORDER BY license_key", V_STR(client_key));
+	while (rows_next(&r)) {
+		const char **key = row_list_add(keys, &r);
+		if (key)
+			*key = row_text(&r, 0, a);
+	}
+	const size_t own = keys->count;
+	enum err err = r.err == OK ? store_market_rows_of(tx, client_key, a, &joined, &count) : r.err;
+	for (size_t i = 0; err == OK && i < count; i++) {
+		size_t k = 0;
+		while (k < own && strcmp(((const char **)(void *)keys->items)[k], joined[i].row_key) != 0)
+			k++;
+		const char **key = k == own ? row_list_add(keys, &r) : NULL;
+		if (key)
+			*key = joined[i].row_key;
+		err = r.err;
+	}
+	return err;
+}
+
 enum err store_contacts_of_tenant(struct store_tx *tx, struct str client_key, struct arena *a,
                                   struct contacts_row **ret, size_t *ret_count)
 {
-	__cleanup(rows_close) struct rows r = sql_query(
-	    tx, "SELECT " CONTACTS_COLUMNS " FROM contacts WHERE " OF_TENANT " ORDER BY license_key", V_STR(client_key));
-	return list_contacts(&r, a, ret, ret_count);
+	struct row_list keys = {.arena = a, .item_size = sizeof(const char *)};
+	enum err err = keys_of_tenant(tx, client_key, a, &keys);
+	struct contacts_row *rows = err == OK ? arena_zalloc(a, (keys.count + 1) * sizeof(*rows)) : NULL;
+	size_t count = 0;
+	if (err == OK && !rows)
+		err = ERR_NOMEM;
+	for (size_t i = 0; err == OK && i < keys.count; i++) {
+		err = store_contacts_get(tx, str_of(((const char **)(void *)keys.items)[i]), a, &rows[count]);
+		count += err == OK;
+		err = err == ERR_NOT_FOUND ? OK : err; /* a licence whose report named nobody */
+	}
+	if (err != OK)
+		return err;
+	*ret = rows;
+	*ret_count = count;
+	return OK;
 }
 
 enum err store_contacts_by_address(struct store_tx *tx, const struct address_hash *address, struct arena *a,
@@ -201,20 +241,28 @@ enum err store_contacts_by_entitlement(struct store_tx *tx, struct str entitleme
 	return list_contacts(&r, a, ret, ret_count);
 }
 
+static enum err purge_row(struct store_tx *tx, const char *license_key)
+{
+	enum err err = sql_run(tx, NULL, "DELETE FROM contact_addresses WHERE license_key = $1", V_Z(license_key));
+	if (err != OK)
+		return err;
+	return sql_run(tx, NULL,
+	               "UPDATE contacts SET contacts = NULL, contacts_key = NULL, digest = NULL, tenant = NULL, "
+	               "erased = 'purged' WHERE license_key = $1",
+	               V_Z(license_key));
+}
+
 enum err store_contacts_purge(struct store_tx *tx, struct str client_key)
 {
-	enum err err = sql_run(tx, NULL,
-	                       "DELETE FROM contact_addresses WHERE license_key IN "
-	                       "(SELECT license_key FROM contacts WHERE " OF_TENANT ")",
-	                       V_STR(client_key));
-	if (err == OK)
-		err = sql_run(tx, NULL, "DELETE FROM mails WHERE tenant = $1", V_STR(client_key));
-	if (err == OK)
-		err = sql_run(tx, NULL,
-		              "UPDATE contacts SET contacts = NULL, contacts_key = NULL, digest = NULL, tenant = NULL, "
-		              "erased = 'purged' WHERE " OF_TENANT,
-		              V_STR(client_key));
-	return err;
+	__cleanup(arena_release) struct arena a;
+	arena_init(&a, PURGE_ARENA_MAX);
+	struct row_list keys = {.arena = &a, .item_size = sizeof(const char *)};
+	enum err err = keys_of_tenant(tx, client_key, &a, &keys);
+	for (size_t i = 0; err == OK && i < keys.count; i++)
+		err = purge_row(tx, ((const char **)(void *)keys.items)[i]);
+	if (err != OK)
+		return err;
+	return sql_run(tx, NULL, "DELETE FROM mails WHERE tenant = $1", V_STR(client_key));
 }
 
 enum err store_license_contact_clear(struct store_tx *tx, struct str client_key)

@@ -8,6 +8,7 @@
 #include "market/contacts.h"
 #include "store/fixture.h"
 #include "store/mail.h"
+#include "store/sql.h"
 
 #define OLD_KEY "old:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 #define NEW_KEY "new:ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8="
@@ -131,6 +132,28 @@ static void a_row_without_tenant_is_found_by_the_entitlement(void **state)
 	assert_string_equal(shown(w, "acme"), "[]");
 	assert_int_equal(store_alias_put(w->tx, STR("acme"), "sen", STR("SEN-1"), 1), OK);
 	assert_non_null(strstr(shown(w, "acme"), "Jo Planted"));
+}
+
+static void a_row_is_found_by_the_licence_that_is_joined_to_the_tenant(void **state)
+{
+	struct world *w = *state;
+	take(w, "E-1", "", &jo, 1);
+	assert_int_equal(
+	    sql_run(
+	        w->tx, NULL,
+	        "INSERT INTO market_licenses (row_key, sandbox, in_grace, content, content_hash, first_seen, changed_at, "
+	        "seen_run, news_seq) VALUES ('E-1', 0, 0, '{}', $1, 1, 1, 1, 0)",
+	        V_BLOB(STR("x"))),
+	    OK);
+	assert_int_equal(
+	    sql_run(w->tx, NULL, "INSERT INTO market_aliases VALUES ('E-1', 'cloud_id', $1, 1, 1)", V_Z("c-1")), OK);
+	assert_string_equal(shown(w, "acme"), "[]");
+	assert_int_equal(store_alias_put(w->tx, STR("acme"), "cloud_id", STR("c-1"), 1), OK);
+	assert_non_null(strstr(shown(w, "acme"), "Jo Planted"));
+	assert_int_equal(store_tenant_purge(w->tx, STR("acme")), OK);
+	struct contacts_row row;
+	assert_int_equal(store_contacts_get(w->tx, STR("E-1"), &w->arena, &row), OK);
+	assert_string_equal(row.erased, "purged");
 }
 
 static void nothing_of_a_contact_lies_open_in_the_file(void **state)
@@ -321,6 +344,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(contacts_are_kept_and_shown_to_who_asks, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_row_without_tenant_is_found_by_the_entitlement, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_row_is_found_by_the_licence_that_is_joined_to_the_tenant, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(nothing_of_a_contact_lies_open_in_the_file, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(an_unchanged_row_is_left_alone, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(the_first_contact_is_announced_once_with_ids_only, set_up, tear_down),
