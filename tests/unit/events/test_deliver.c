@@ -1,0 +1,551 @@
+/* test_deliver.c - deliveries from the journal to the call, with a clock that the test steps and a receiver that it
+ * plays: what is sent, when again, how many at once, what a receiver's answer changes. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/secret.h"
+#include "events/deliver.h"
+#include "events/endpoints.h"
+#include "store/deliveries.h"
+#include "store/fixture.h"
+
+enum { CALLS_MAX = 1024 };
+
+struct sent {
+	char url[128], id[64], timestamp[32], signature[256], body[1024];
+	void (*done)(void *arg, const struct http_answer *answer);
+	void *arg;
+	bool answered;
+};
+
+static struct world {
+	struct fixture fixture;
+	struct timers *timers;
+	struct keyring *keys;
+	struct deliveries *deliveries;
+	char endpoint[ENDPOINT_ID_SIZE], secret[SIGNING_SECRET_SIZE], event[EVENT_ID_SIZE];
+	int events;
+	pthread_mutex_t lock;
+	struct sent sent[CALLS_MAX];
+	size_t count;
+	enum err refuse;
+} w;
+
+static void copy(char *out, size_t size, const char *z)
+{
+	(void)snprintf(out, size, "%s", z);
+}
+
+static enum err take_call(void *caller, const struct http_call *call)
+{
+	(void)caller;
+	pthread_mutex_lock(&w.lock);
+	enum err err = w.refuse;
+	if (err == OK) {
+		struct sent *s = &w.sent[w.count++];
+		copy(s->url, sizeof(s->url), call->url);
+		for (size_t i = 0; i < call->header_count; i++) {
+			const struct http_header *h = &call->headers[i];
+			if (strcmp(h->name, "webhook-id") == 0)
+				copy(s->id, sizeof(s->id), h->value);
+			else if (strcmp(h->name, "webhook-timestamp") == 0)
+				copy(s->timestamp, sizeof(s->timestamp), h->value);
+			else if (strcmp(h->name, "webhook-signature") == 0)
+				copy(s->signature, sizeof(s->signature), h->value);
+		}
+		(void)snprintf(s->body, sizeof(s->body), "%.*s", STR_ARG(call->body));
+		s->done = call->done;
+		s->arg = call->arg;
+	}
+	pthread_mutex_unlock(&w.lock);
+	return err;
+}
+
+static enum err nothing(struct store_tx *tx, void *arg)
+{
+	(void)tx, (void)arg;
+	return OK;
+}
+
+/* Until nothing more happens by itself: a turn is a timer, a write, and a timer again. */
+static void settle(void)
+{
+	for (int i = 0; i < 6; i++) {
+		timers_run(w.timers);
+		assert_int_equal(store_write(w.fixture.store, nothing, NULL), OK);
+	}
+}
+
+static void pass(int64_t ms)
+{
+	clock_manual_step(&w.fixture.clock, ms);
+	settle();
+}
+
+static void answer(size_t i, enum err err, int status, int64_t retry_after_s)
+{
+	assert_true(i < w.count && !w.sent[i].answered);
+	const struct http_answer a = {.err = err, .status = status, .duration_ms = 12, .retry_after_s = retry_after_s};
+	w.sent[i].answered = true;
+	w.sent[i].done(w.sent[i].arg, &a);
+}
+
+static void answer_all(int status)
+{
+	for (size_t i = 0; i < w.count; i++)
+		if (!w.sent[i].answered)
+			answer(i, OK, status, -1);
+	pass(10);
+}
+
+static void start_deliveries(void)
+{
+	const struct deliveries_options o = {.clock = &w.fixture.clock.clock,
+	                                     .timers = w.timers,
+	                                     .store = w.fixture.store,
+	                                     .keys = w.keys,
+	                                     .call = take_call};
+	assert_int_equal(deliveries_start(&o, &w.deliveries), OK);
+	settle();
+}
+
+static enum err add_run(struct store_tx *tx, void *arg)
+{
+	struct arena a;
+	arena_init(&a, 1 << 20);
+	const struct new_endpoint wanted = {.url = arg};
+	enum err err = endpoint_add(tx, w.keys, &wanted, clock_wall_ms(&w.fixture.clock.clock), &a, w.endpoint, w.secret);
+	arena_release(&a);
+	return err;
+}
+
+static void add_endpoint(const char *url)
+{
+	char text[128];
+	copy(text, sizeof(text), url);
+	assert_int_equal(store_write(w.fixture.store, add_run, text), OK);
+	settle();
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	w = (struct world){.lock = PTHREAD_MUTEX_INITIALIZER};
+	fixture_init(&w.fixture);
+	assert_int_equal(fixture_open(&w.fixture, 1000, false), OK);
+	assert_int_equal(timers_new(&w.fixture.clock.clock, false, &w.timers), OK);
+	assert_int_equal(keyring_random(&w.keys), OK);
+	start_deliveries();
+	add_endpoint("https://hooks.example.com/a");
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < w.count; i++)
+		if (!w.sent[i].answered)
+			answer(i, ERR_STOPPING, 0, -1);
+	deliveries_stop(w.deliveries);
+	timers_free(w.timers);
+	fixture_release(&w.fixture);
+	keyring_free(w.keys);
+	return 0;
+}
+
+static enum err happen_run(struct store_tx *tx, void *tenant)
+{
+	char once[16];
+	(void)snprintf(once, sizeof(once), "%d", ++w.events);
+	const struct event e = {.type = "tenant.enabled",
+	                        .tenant = str_of(tenant),
+	                        .at = clock_wall_ms(&w.fixture.clock.clock),
+	                        .once = str_of(once)};
+	return journal_add(tx, &e);
+}
+
+static void happens(const char *tenant)
+{
+	char text[32];
+	copy(text, sizeof(text), tenant);
+	assert_int_equal(store_write(w.fixture.store, happen_run, text), OK);
+	settle();
+}
+
+struct look {
+	struct arena arena;
+	struct delivery_row *rows;
+	size_t count;
+	struct endpoint_row endpoint;
+};
+
+static enum err look_run(struct store_tx *tx, void *arg)
+{
+	struct look *l = arg;
+	const struct delivery_filter f = {.limit = 100};
+	enum err err = store_endpoint_get(tx, str_of(w.endpoint), &l->arena, &l->endpoint);
+	return err == OK ? store_delivery_list(tx, &f, &l->arena, &l->rows, &l->count) : err;
+}
+
+/* The newest delivery. */
+static struct delivery_row newest(struct look *l)
+{
+	arena_init(&l->arena, 1 << 20);
+	assert_int_equal(store_read(w.fixture.store, look_run, l), OK);
+	assert_true(l->count > 0);
+	return l->rows[0];
+}
+
+static void assert_newest(const char *status, int attempts, int last_status, const char *error)
+{
+	struct look l;
+	const struct delivery_row row = newest(&l);
+	assert_string_equal(row.status, status);
+	assert_int_equal(row.attempts, attempts);
+	assert_int_equal(row.last_status, last_status);
+	assert_string_equal(row.last_error ? row.last_error : "", error);
+	arena_release(&l.arena);
+}
+
+/* ---- what is sent ---- */
+
+static void an_event_is_sent_at_once_and_signed(void **state)
+{
+	(void)state;
+	happens("t");
+	assert_int_equal(w.count, 1);
+	const struct sent *s = &w.sent[0];
+	assert_string_equal(s->url, "https://hooks.example.com/a");
+	assert_string_equal(s->timestamp, "1767225600");
+	assert_memory_equal(s->id, "evt_", 4);
+	assert_null(strchr(s->id, '.'));
+	assert_non_null(strstr(s->body, s->id));
+	struct signing_key key;
+	struct buf want = BUF_INIT(300);
+	assert_true(signing_secret_read(str_of(w.secret), &key));
+	assert_int_equal(webhook_sign(&key, 1, str_of(s->id), 1767225600, str_of(s->body), &want), OK);
+	assert_string_equal(s->signature, want.data);
+	buf_release(&want);
+	answer(0, OK, 204, -1);
+	pass(10);
+	assert_newest("delivered", 1, 204, "");
+	pass(3600000);
+	assert_int_equal(w.count, 1);
+}
+
+static void retries_follow_the_table_with_the_same_words(void **state)
+{
+	(void)state;
+	static const int64_t delays_s[] = {5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400};
+	happens("t");
+	for (size_t i = 0; i < 9; i++) {
+		answer(i, OK, 500, -1);
+		pass(10);
+		assert_newest("pending", (int)i + 1, 500, "status");
+		pass(delays_s[i] * 1000 - 20);
+		assert_int_equal(w.count, i + 1); /* never early */
+		pass(delays_s[i] * 100 + 1020);   /* the jitter is a tenth at most */
+		assert_int_equal(w.count, i + 2);
+		assert_string_equal(w.sent[i + 1].id, w.sent[0].id);
+		assert_string_equal(w.sent[i + 1].body, w.sent[0].body);
+		assert_string_not_equal(w.sent[i + 1].timestamp, w.sent[0].timestamp);
+	}
+	answer(9, ERR_TIMEOUT, 0, -1);
+	pass(10);
+	assert_newest("dead", 10, 0, "timeout");
+	pass(10LL * 86400000);
+	assert_int_equal(w.count, 10);
+}
+
+static enum err rotate_run(struct store_tx *tx, void *arg)
+{
+	struct arena a;
+	arena_init(&a, 1 << 20);
+	enum err err = endpoint_rotate(tx, w.keys, str_of(w.endpoint), clock_wall_ms(&w.fixture.clock.clock), &a, arg);
+	arena_release(&a);
+	return err;
+}
+
+static void both_secrets_sign_for_a_day(void **state)
+{
+	(void)state;
+	char fresh[SIGNING_SECRET_SIZE];
+	struct signing_key keys[2];
+	assert_int_equal(store_write(w.fixture.store, rotate_run, fresh), OK);
+	assert_string_not_equal(fresh, w.secret);
+	assert_true(signing_secret_read(str_of(fresh), &keys[0]) && signing_secret_read(str_of(w.secret), &keys[1]));
+	for (size_t i = 0; i < 2; i++) {
+		happens("t");
+		assert_int_equal(w.count, i + 1);
+		const struct sent *s = &w.sent[i];
+		struct buf want = BUF_INIT(300);
+		assert_int_equal(
+		    webhook_sign(keys, i == 0 ? 2 : 1, str_of(s->id), strtoll(s->timestamp, NULL, 10), str_of(s->body), &want),
+		    OK);
+		assert_string_equal(s->signature, want.data);
+		buf_release(&want);
+		answer(i, OK, 200, -1);
+		pass(SECRET_OVERLAP_MS);
+	}
+}
+
+/* ---- how many, in which order ---- */
+
+static void one_at_a_time_per_tenant(void **state)
+{
+	(void)state;
+	happens("a");
+	happens("a");
+	happens("b");
+	assert_int_equal(w.count, 2);
+	answer(0, OK, 500, -1); /* one that fails does not hold the rest back */
+	pass(10);
+	assert_int_equal(w.count, 3);
+	assert_string_not_equal(w.sent[2].id, w.sent[0].id);
+	pass(6000);
+	assert_int_equal(w.count, 3); /* its retry waits for the one under way */
+	answer(2, OK, 200, -1);
+	pass(10);
+	assert_int_equal(w.count, 4);
+	assert_string_equal(w.sent[3].id, w.sent[0].id);
+}
+
+static void fifty_at_an_endpoint_two_hundred_at_all(void **state)
+{
+	(void)state;
+	char tenant[16];
+	for (int i = 1; i < 6; i++)
+		add_endpoint("https://hooks.example.com/more");
+	for (int i = 0; i < 60; i++) {
+		(void)snprintf(tenant, sizeof(tenant), "t%d", i);
+		happens(tenant);
+	}
+	assert_int_equal(w.count, IN_FLIGHT_TOTAL);
+	size_t first = 0;
+	for (size_t i = 0; i < w.count; i++)
+		first += strcmp(w.sent[i].url, "https://hooks.example.com/a") == 0;
+	assert_true(first <= ENDPOINT_IN_FLIGHT);
+	while (w.count < 360) {
+		const size_t before = w.count;
+		answer_all(204);
+		assert_true(w.count > before);
+	}
+	answer_all(204);
+	assert_int_equal(w.count, 360); /* each event to each endpoint once */
+}
+
+static void one_that_says_slow_down_gets_less(void **state)
+{
+	(void)state;
+	char tenant[16];
+	happens("first");
+	answer(0, OK, 429, 60);
+	pass(10);
+	for (int i = 0; i < 60; i++) {
+		(void)snprintf(tenant, sizeof(tenant), "t%d", i);
+		happens(tenant);
+	}
+	assert_int_equal(w.count, 1);
+	pass(59000);
+	assert_int_equal(w.count, 1);
+	pass(2000);
+	assert_int_equal(w.count, 1 + ENDPOINT_IN_FLIGHT / 2);
+	while (w.count < 62) {
+		const size_t before = w.count;
+		answer_all(204);
+		assert_true(w.count > before);
+	}
+}
+
+/* ---- trouble ---- */
+
+static enum err enable_run(struct store_tx *tx, void *arg)
+{
+	(void)arg;
+	return store_endpoint_enable(tx, str_of(w.endpoint));
+}
+
+static void one_that_is_gone_gets_nothing_until_it_is_enabled(void **state)
+{
+	(void)state;
+	struct look l;
+	happens("a");
+	happens("a");
+	answer(0, OK, 410, -1);
+	pass(10);
+	(void)newest(&l);
+	assert_true(l.endpoint.disabled_at > 0);
+	assert_string_equal(l.endpoint.disabled_reason, "gone");
+	assert_string_equal(l.rows[1].status, "dead");
+	assert_string_equal(l.rows[0].status, "pending"); /* it waits */
+	arena_release(&l.arena);
+	happens("b"); /* not queued any more */
+	pass(86400000);
+	assert_int_equal(w.count, 1);
+	assert_int_equal(store_write(w.fixture.store, enable_run, NULL), OK);
+	settle();
+	assert_int_equal(w.count, 2);
+	(void)newest(&l);
+	assert_int_equal(l.count, 2);
+	arena_release(&l.arena);
+}
+
+static void what_could_not_be_made_is_made_soon_and_costs_no_attempt(void **state)
+{
+	(void)state;
+	w.refuse = ERR_FULL;
+	happens("a");
+	assert_int_equal(w.count, 0);
+	w.refuse = OK;
+	pass(1000);
+	assert_int_equal(w.count, 1);
+	answer(0, OK, 200, -1);
+	pass(10);
+	assert_newest("delivered", 1, 200, "");
+}
+
+static void a_server_that_stops_gives_back_what_was_under_way(void **state)
+{
+	(void)state;
+	happens("a");
+	answer(0, ERR_STOPPING, 0, -1);
+	deliveries_stop(w.deliveries);
+	start_deliveries();
+	assert_int_equal(w.count, 2); /* at once, not after the lease */
+	assert_string_equal(w.sent[1].id, w.sent[0].id);
+	answer(1, OK, 200, -1);
+	pass(10);
+	assert_newest("delivered", 1, 200, "");
+}
+
+static void what_a_crashed_server_had_is_delivered_within_30_s(void **state)
+{
+	(void)state;
+	struct deliveries *crashed = w.deliveries;
+	happens("a");
+	start_deliveries(); /* another server on the same database */
+	assert_int_equal(w.count, 1);
+	pass(26000);
+	assert_int_equal(w.count, 1);
+	pass(3000);
+	assert_int_equal(w.count, 2);
+	assert_string_equal(w.sent[1].id, w.sent[0].id);
+	answer(1, OK, 200, -1);
+	pass(10);
+	answer(0, OK, 500, -1); /* its late word changes nothing */
+	pass(10);
+	assert_newest("delivered", 1, 200, "");
+	deliveries_stop(crashed);
+}
+
+/* A clock that is set forward by hours ends no call: the row is still ours. */
+static void a_step_of_the_wall_clock_sends_nothing_twice(void **state)
+{
+	(void)state;
+	happens("a");
+	w.fixture.clock.wall += 7200000;
+	pass(2000);
+	assert_int_equal(w.count, 1);
+	answer(0, OK, 200, -1);
+	pass(10);
+	assert_newest("delivered", 1, 200, "");
+}
+
+/* ---- settings ---- */
+
+static struct endpoint_row settings_row(struct look *l)
+{
+	copy(w.endpoint, sizeof(w.endpoint), ENDPOINT_OF_SETTINGS);
+	arena_init(&l->arena, 1 << 20);
+	assert_int_equal(store_read(w.fixture.store, look_run, l), OK);
+	return l->endpoint;
+}
+
+static void assert_secret(const struct endpoint_row *e, const char *column, const char *want)
+{
+	struct buf plain = BUF_INIT(300);
+	const struct str sealed = strcmp(column, "secret") == 0 ? e->secret_sealed : e->previous_sealed;
+	assert_int_equal(unseal(w.keys, (struct seal_place){"endpoints", column, str_of(e->id)}, sealed, &plain), OK);
+	assert_string_equal(plain.data, want);
+	buf_release(&plain);
+}
+
+static void the_settings_are_followed_at_every_start(void **state)
+{
+	(void)state;
+	static char url[] = "https://hooks.example.com/s", moved[] = "https://hooks.example.com/t",
+	            first[] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", second[] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSx";
+	struct store *s = w.fixture.store;
+	struct look l;
+	char rotated[SIGNING_SECRET_SIZE];
+	struct config c = {.events_url = url, .events_secret = first};
+	int64_t now = 1000;
+	assert_int_equal(endpoints_follow_settings(s, w.keys, &c, now), OK);
+	struct endpoint_row e = settings_row(&l);
+	assert_secret(&e, "secret", first);
+	assert_int_equal(e.previous_sealed.len, 0);
+	arena_release(&l.arena);
+
+	/* another secret: the old one signs along; another URL: the same endpoint */
+	c.events_secret = second;
+	c.events_url = moved;
+	assert_int_equal(endpoints_follow_settings(s, w.keys, &c, now), OK);
+	e = settings_row(&l);
+	assert_secret(&e, "secret", second);
+	assert_secret(&e, "previous_secret", first);
+	assert_int_equal(e.previous_until, now + SECRET_OVERLAP_MS);
+	assert_string_equal(e.url, moved);
+	arena_release(&l.arena);
+
+	/* rotated by the operator: it stays so while the setting stays as it is */
+	assert_int_equal(store_write(s, rotate_run, rotated), OK);
+	assert_int_equal(endpoints_follow_settings(s, w.keys, &c, now), OK);
+	e = settings_row(&l);
+	assert_secret(&e, "secret", rotated);
+	assert_secret(&e, "previous_secret", second);
+	arena_release(&l.arena);
+
+	/* and the setting follows: nothing to rotate */
+	c.events_secret = rotated;
+	assert_int_equal(endpoints_follow_settings(s, w.keys, &c, now), OK);
+	e = settings_row(&l);
+	assert_secret(&e, "secret", rotated);
+	assert_secret(&e, "previous_secret", second);
+	arena_release(&l.arena);
+
+	/* taken out of the settings, and in again */
+	const struct config without = {0};
+	assert_int_equal(endpoints_follow_settings(s, w.keys, &without, now), OK);
+	e = settings_row(&l);
+	assert_true(e.disabled_at == now && strcmp(e.disabled_reason, "not_in_settings") == 0);
+	arena_release(&l.arena);
+	assert_int_equal(endpoints_follow_settings(s, w.keys, &c, now), OK);
+	e = settings_row(&l);
+	assert_int_equal(e.disabled_at, 0);
+	arena_release(&l.arena);
+	settle();
+}
+
+int main(void)
+{
+#define T(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+	    T(an_event_is_sent_at_once_and_signed),
+	    T(retries_follow_the_table_with_the_same_words),
+	    T(both_secrets_sign_for_a_day),
+	    T(one_at_a_time_per_tenant),
+	    T(fifty_at_an_endpoint_two_hundred_at_all),
+	    T(one_that_says_slow_down_gets_less),
+	    T(one_that_is_gone_gets_nothing_until_it_is_enabled),
+	    T(what_could_not_be_made_is_made_soon_and_costs_no_attempt),
+	    T(a_server_that_stops_gives_back_what_was_under_way),
+	    T(what_a_crashed_server_had_is_delivered_within_30_s),
+	    T(a_step_of_the_wall_clock_sends_nothing_twice),
+	    T(the_settings_are_followed_at_every_start),
+	};
+	if (!crypto_init())
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
