@@ -270,6 +270,11 @@ static enum err start_deliveries(struct app *app)
 	                                     .store = app->store,
 	                                     .keys = app->keyring,
 	                                     .allow_insecure = c->allow_insecure_hosts};
+	const char *wrong = c->events_url ? endpoint_url_wrong(str_of(c->events_url), c->allow_insecure_hosts) : NULL;
+	if (wrong) {
+		log_event(LOG_ERROR, "start.failed", LF_Z("part", "LICGATE_EVENTS_URL"), LF_Z("error", wrong));
+		return ERR_INVALID;
+	}
 	enum err err = endpoints_follow_settings(app->store, app->keyring, c, clock_wall_ms(&clock_system));
 	if (err == OK)
 		err = deliveries_start(&o, &app->deliveries);

@@ -11,6 +11,7 @@ export class Receiver {
     this.got = []; // { id, body, event, signatures, verified, at, headers }, in order of arrival
     this.secret = null; // one, or a list of which each must verify by itself
     this.answer = null; // (got, res, req) => true when it answered itself
+    this.keepAlive = true;
     this.open = 0;
     this.mostOpen = 0;
   }
@@ -38,6 +39,7 @@ export class Receiver {
         try { got.event = new Webhook(secret).verify(body, req.headers); got.verified.push(true); } catch (problem) { got.verified.push(problem.message); }
       }
       this.got.push(got);
+      if (!this.keepAlive) res.shouldKeepAlive = false;
       if (this.answer?.(got, res, req)) return;
       res.writeHead(204).end();
     });
