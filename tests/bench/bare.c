@@ -15,8 +15,9 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, cons
 {
 	static int seen;
 	(void)cls, (void)url, (void)method, (void)version, (void)upload;
+	const int uploading = *upload_size > 0;
 	*upload_size = 0;
-	if (!*state) { /* answering on the first call would close the connection */
+	if (!*state || uploading) { /* answering on the first call would close the connection, during a body it fails */
 		*state = &seen;
 		return MHD_YES;
 	}

@@ -17,6 +17,7 @@ const project = path.resolve(here, '../..');
 process.env.LICGATE_BINARY = path.join(project, 'build/release/licgate');
 const { Licgate, SECRET_KEYS, request } = await import('../e2e/lib/licgate.mjs');
 const { Atlassian, active } = await import('../e2e/lib/atlassian.mjs');
+const { deliveries } = await import('./deliveries.mjs');
 const programs = path.join(project, 'build/release/tests/bench');
 const dir = mkdtempSync(path.join(os.tmpdir(), 'licgate-bench-'));
 const seconds = Number(process.env.BENCH_SECONDS ?? 4);
@@ -276,6 +277,8 @@ const parts = {
     await world.stop();
   },
 };
+
+parts.deliveries = () => deliveries({ dir, freePort, load, median, pin, program, programs, round, rounds, say, seeded, start, targets });
 
 const wanted = process.argv.slice(2).length ? process.argv.slice(2) : Object.keys(parts);
 try {

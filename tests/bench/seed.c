@@ -1,6 +1,6 @@
 /* seed.c - fills a database with tenants as installs would have: for benches of a server with many tenants.
  *
- * usage: seed FILE COUNT KEYS (LICGATE_SECRET_KEYS form). Tenant i is bench-%06d with a known secret. */
+ * usage: seed FILE COUNT KEYS (LICGATE_SECRET_KEYS form). Tenant i is bench-%06d with a known secret and one event. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +59,17 @@ static enum err put_one(struct store_tx *tx, const struct keyring *keys, int i)
 		err = store_alias_put(tx, str_of(key), "sen", str_of(sen), INSTALLED_AT);
 	if (err == OK)
 		err = store_alias_put(tx, str_of(key), "host", str_of(url + strlen("https://")), INSTALLED_AT);
+	char id[48], json[300];
+	snprintf(id, sizeof id, "evt_%032d", i);
+	snprintf(json, sizeof json,
+	         "{\"type\":\"tenant.installed\",\"timestamp\":\"2025-06-15T15:06:40Z\",\"data\":{\"id\":\"%s\",\"tenant\":"
+	         "\"%s\","
+	         "\"marketplace\":\"atlassian\",\"source\":\"lifecycle\",\"observed_at\":\"2025-06-15T15:06:40Z\"}}",
+	         id, key);
+	const struct event_row event = {
+	    .id = id, .type = "tenant.installed", .tenant = key, .at = INSTALLED_AT, .json = json};
+	if (err == OK)
+		err = store_event_add(tx, &event);
 	buf_release(&sealed);
 	return err;
 }
