@@ -185,7 +185,7 @@ describe('a real nginx in front of a small app', () => {
     for (const route of routes) {
       const { headers } = await request(front, { target: route.replace(/NAME|KEY|REST/g, 'x') });
       assert.ok(headers['x-request-id'], `nginx.conf passes ${route} on to the app`);
-      const fixed = route.replace(/^\/app\/.*/, '/app/').replace(/(NAME|KEY|REST)$/, '').slice(1);
+      const fixed = route.replace(/^\/(app|segment|go|github|api\/v1\/github)\/.*/, '/$1/').replace(/(NAME|KEY|REST)$/, '').slice(1);
       for (const [name, text] of samples) assert.ok(text.includes(fixed), `${name} has no ${route}`);
     }
   });
