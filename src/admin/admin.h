@@ -46,6 +46,7 @@ void admin_override_put(struct request *req, void *admin);
 void admin_override_delete(struct request *req, void *admin);
 void admin_events(struct request *req, void *admin);
 void admin_feedback(struct request *req, void *admin);
+void admin_funnel(struct request *req, void *admin);
 void admin_failures(struct request *req, void *admin);
 void admin_endpoints(struct request *req, void *admin);
 void admin_endpoint_add(struct request *req, void *admin);
