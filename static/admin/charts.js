@@ -28,7 +28,7 @@ export function chart(kind) {
 		if (rows) names.ticks.callback = (_, i) => cut(last.labels[i], box.clientWidth < 360 ? 14 : 20); // the tip and the table have the whole
 		return {
 			responsive: true, maintainAspectRatio: false, animation: false, indexAxis: rows ? 'y' : 'x', interaction: { mode: 'index', intersect: false, axis: rows ? 'y' : 'x' },
-			scales: rows ? { x: axis, y: names } : { x: { ...names, stacked }, y: { ...axis, stacked } },
+			scales: rows ? { x: { ...axis, stacked: true }, y: { ...names, stacked: true } } : { x: { ...names, stacked }, y: { ...axis, stacked } },
 			plugins: { legend: { display: last.sets.length > 1, position: 'bottom', labels: { color: colour('text'), boxWidth: 10, boxHeight: 10, padding: 12 } } },
 		};
 	}
