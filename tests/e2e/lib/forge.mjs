@@ -75,7 +75,7 @@ export const paid = (more = {}) => ({ isActive: true, billingPeriod: 'MONTHLY', 
 export const trial = (more = {}) => paid({ isEvaluation: true, trialEndDate: inDays(12), subscriptionEndDate: null, ...more });
 export const inactive = (more = {}) => ({ isActive: false, isEvaluation: false, type: 'commercial', ...more });
 
-/** One installation of the app. license: object, or undefined for none. */
+/** One installation of the app. license: object, or null for none. */
 export class Installation {
   constructor(forge, number, { license = paid(), environment = 'PRODUCTION', product = 'Jira', siteUrl, cloudId = randomUUID(), version = '2.0.0' } = {}) {
     const id = `ari:cloud:ecosystem::installation/${randomUUID()}`;
