@@ -6,6 +6,7 @@
 
 #include "admin/params.h"
 #include "base/cleanup.h"
+#include "license/answer.h"
 #include "market/contacts.h"
 #include "market/join.h"
 
@@ -13,13 +14,7 @@ enum { VIEW_ARENA_MAX = 4 * 1024 * 1024, CONTACTS_MAX_BYTES = 1024 * 1024, CURSO
 
 static void decision_members(struct jsonw *w, const struct license_decision *d)
 {
-	jw_kz(w, "state", license_state_name(d->state));
-	jw_kz(w, "reason", d->reason);
-	jw_kz(w, "source", license_source_name(d->source));
-	jw_kint(w, "age", d->age_s);
-	jw_kbool(w, "stale", d->stale);
-	jw_kbool(w, "evaluation", d->evaluation);
-	jw_kz(w, "edition", edition_name(d->edition));
+	decision_write(w, d);
 	jw_ktime(w, "expires_at", d->expires_at);
 }
 
@@ -145,13 +140,7 @@ static void license_members(struct jsonw *w, const struct tenant *t, const struc
 	decision_members(w, &v->decision);
 	jw_key(w, "seats");
 	jw_obj(w);
-	const int64_t limit = seats_limit(t);
-	jw_key(w, "limit");
-	if (limit > 0)
-		jw_int(w, limit);
-	else
-		jw_null(w);
-	jw_kint(w, "used", seats_used(t));
+	license_seats(w, t);
 	jw_end_obj(w);
 	jw_kz(w, "type", v->type);
 	jw_kz(w, "organisation", v->organisation);

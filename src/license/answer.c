@@ -25,6 +25,17 @@ struct ruling feature_use(struct lookups *l, const struct feature *f, const stru
 	return rule(f, tenant, d, seat_take(l, tenant, account_id, f->overage));
 }
 
+void decision_write(struct jsonw *w, const struct license_decision *d)
+{
+	jw_kz(w, "state", license_state_name(d->state));
+	jw_kz(w, "reason", d->reason);
+	jw_kz(w, "source", license_source_name(d->source));
+	jw_kint(w, "age", d->age_s);
+	jw_kbool(w, "stale", d->stale);
+	jw_kbool(w, "evaluation", d->evaluation);
+	jw_kz(w, "edition", edition_name(d->edition));
+}
+
 void license_seats(struct jsonw *w, const struct tenant *tenant)
 {
 	int64_t limit = seats_limit(tenant);
@@ -41,13 +52,7 @@ void license_answer(struct jsonw *w, struct lookups *l, const struct features *f
 {
 	jw_obj(w);
 	jw_kstr(w, "tenant", tenant->client_key);
-	jw_kz(w, "state", license_state_name(d->state));
-	jw_kz(w, "reason", d->reason);
-	jw_kz(w, "source", license_source_name(d->source));
-	jw_kint(w, "age", d->age_s);
-	jw_kbool(w, "stale", d->stale);
-	jw_kbool(w, "evaluation", d->evaluation);
-	jw_kz(w, "edition", edition_name(d->edition));
+	decision_write(w, d);
 	jw_key(w, "seats");
 	jw_obj(w);
 	license_seats(w, tenant);

@@ -10,6 +10,8 @@ struct ruling feature_ruling(struct lookups *l, const struct feature *f, const s
 /* The same for somebody who uses the feature now: takes a seat where it has seats and everything else lets it. */
 struct ruling feature_use(struct lookups *l, const struct feature *f, const struct tenant *tenant,
                           const struct license_decision *d, struct str account_id);
+/* Members of an object: "state":…,"reason":…, to "edition":… */
+void decision_write(struct jsonw *w, const struct license_decision *d);
 /* Members of an object: "limit":100 (null: none known, or none set),"used":12 */
 void license_seats(struct jsonw *w, const struct tenant *tenant);
 /* {"tenant":…,"state":…,…,"features":{…}} */
