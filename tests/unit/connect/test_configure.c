@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "door_fixture.h"
+#include "store_broken.h"
 
 static const struct license_facts LICENSED = {.valid = true, .resource = 1, .users_max = 2, .max_age_s = -1};
 
@@ -161,6 +162,46 @@ static void administrators_alone(void **state)
 	assert_non_null(strstr(d->answer.body, "\"value\":\"allow\""));
 }
 
+static void assert_answer(struct door *d, handler_fn *handler, const char *method, const char *target, const char *body,
+                          int status)
+{
+	door_ask(d, handler, method, target, body);
+	if (d->answer.status != status)
+		fail_msg("%s %s: %d", method, target, d->answer.status);
+}
+
+/* Nothing is told done that is not stored, nothing is half done, and all works again with the store. */
+static void a_store_that_fails_changes_nothing(void **state)
+{
+	struct door *d = *state;
+	const char *const target = "/api/v1/configure", *const choose = "{\"choices\":{\"board\":\"read_only\"}}";
+	use(d, "ann");
+	door_step(d, 0);
+	store_break(d->store, BROKEN_USERS);
+	assert_answer(d, api_configure_get, "GET", target, "", 500);
+	assert_answer(d, api_configure_put, "PUT", target, choose, 500); /* stored, then its answer could not be read */
+	assert_answer(d, api_seat_delete, "DELETE", "/api/v1/seats/ann", "", 500);
+	assert_int_equal(seats_used(d->req.tenant), 1);
+	store_mend(d->store, BROKEN_USERS);
+	assert_answer(d, api_configure_get, "GET", target, "", 200);
+	assert_non_null(strstr(d->answer.body, "\"account_id\":\"ann\""));
+	assert_non_null(strstr(d->answer.body, "\"value\":\"allow\""));
+
+	store_break(d->store, BROKEN_CHOICES);
+	assert_answer(d, api_configure_put, "PUT", target, choose, 500);
+	store_mend(d->store, BROKEN_CHOICES);
+	door_ask(d, api_license, "GET", "/api/v1/license", "");
+	assert_non_null(strstr(d->answer.body, "\"board\":{\"verdict\":\"allow\",\"code\":\"VALID\"}"));
+
+	store_break(d->store, BROKEN_EVENTS); /* a seat that is freed is told, or it is not freed */
+	assert_answer(d, api_seat_delete, "DELETE", "/api/v1/seats/ann", "", 500);
+	store_mend(d->store, BROKEN_EVENTS);
+	assert_int_equal(seats_used(d->req.tenant), 1);
+	assert_answer(d, api_seat_delete, "DELETE", "/api/v1/seats/ann", "", 204);
+	assert_answer(d, api_configure_put, "PUT", target, choose, 200);
+	assert_int_equal(seats_used(d->req.tenant), 0);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, configure_up, door_down)
 
 int main(void)
@@ -172,6 +213,7 @@ int main(void)
 	    TEST(bad_choices_change_nothing),
 	    TEST(a_seat_is_freed),
 	    TEST(administrators_alone),
+	    TEST(a_store_that_fails_changes_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

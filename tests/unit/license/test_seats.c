@@ -5,6 +5,7 @@
 
 #include "license/answer.h"
 #include "license/license_fixture.h"
+#include "store_broken.h"
 
 static void allow_seats(struct fixture *f, int64_t users_max)
 {
@@ -136,6 +137,30 @@ static void test_idle_seats_are_freed(void **state)
 	step(f, 3 * SECOND);
 	stored(f);
 	assert_int_equal(seats_used(tenant(f, "acme")), 0);
+}
+
+static void test_idle_seats_outlive_a_store_that_fails(void **state)
+{
+	struct fixture *f = *state;
+	f->seat_idle_ms = 30 * DAY;
+	restart(f, 0);
+	allow_seats(f, 2);
+	assert_true(take(f, "ann"));
+	stored(f);
+	static const enum broken_table tables[] = {BROKEN_USERS, BROKEN_EVENTS};
+	for (size_t i = 0; i < 2; i++) {
+		store_break(f->store, tables[i]);
+		step(f, 31 * DAY);
+		stored(f);
+		store_mend(f->store, tables[i]);
+		assert_string_equal(journal(f, "seat.freed"), "");
+	}
+	restart(f, 0); /* what the store holds is the truth: the seat is there still */
+	assert_int_equal(seats_used(tenant(f, "acme")), 1);
+	step(f, HOUR);
+	stored(f);
+	assert_int_equal(seats_used(tenant(f, "acme")), 0);
+	assert_string_equal(journal(f, "seat.freed"), "seat.freed idle");
 }
 
 static void test_no_idle_days_free_no_seat(void **state)
@@ -325,6 +350,7 @@ int main(void)
 	    T(test_a_smaller_licence_takes_no_seat_away),
 	    T(test_overage_lets_more_in),
 	    T(test_idle_seats_are_freed),
+	    T(test_idle_seats_outlive_a_store_that_fails),
 	    T(test_no_idle_days_free_no_seat),
 	    T(test_seats_are_kept_over_a_restart),
 	    T(test_a_rush_gets_exactly_the_limit),

@@ -7,6 +7,7 @@
 #include "license/license_fixture.h"
 #include "license/users.h"
 #include "store_block.h"
+#include "store_broken.h"
 
 enum deed { ADD, UPDATE, DEACTIVATE, LEAVE, ERASE };
 
@@ -85,6 +86,37 @@ static bool take(struct fixture *f, const char *account)
 	bool took = seat_take(f->lookups, tenant(f, "acme"), str_of(account), OVERAGE_NONE);
 	stored(f);
 	return took;
+}
+
+static enum err act_fails(struct fixture *f, enum deed what, const char *account)
+{
+	struct act a = {f, what, account};
+	return store_write(f->store, act_run, &a);
+}
+
+/* Nothing of a job that fails is stored or told; asked again, as hosts do, it is done. */
+static void test_a_store_that_fails_changes_nobody(void **state)
+{
+	struct fixture *f = *state;
+	act(f, ADD, "ann");
+	assert_true(take(f, "ann"));
+	static const enum broken_table tables[] = {BROKEN_USERS, BROKEN_EVENTS};
+	for (size_t i = 0; i < 2; i++) {
+		static const enum deed deeds[] = {LEAVE, DEACTIVATE, ERASE};
+		store_break(f->store, tables[i]);
+		for (size_t d = 0; d < 3; d++)
+			assert_int_equal(act_fails(f, deeds[d], "ann"), ERR_INTERNAL);
+		assert_int_equal(act_fails(f, ADD, "bob"), ERR_INTERNAL);
+		store_mend(f->store, tables[i]);
+		assert_string_equal(users(f, true), "ann+seat");
+	}
+	assert_string_equal(journal(f, "user.removed"), "");
+	assert_string_equal(journal(f, "seat.freed"), "");
+	restart(f, 0);
+	assert_int_equal(seats_used(tenant(f, "acme")), 1);
+	act(f, LEAVE, "ann");
+	assert_string_equal(users(f, true), "ann+left");
+	assert_int_equal(seats_used(tenant(f, "acme")), 0);
 }
 
 static void test_they_come_and_go(void **state)
@@ -285,6 +317,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    T(test_they_come_and_go),
+	    T(test_a_store_that_fails_changes_nobody),
 	    T(test_who_is_erased_leaves_no_trace),
 	    T(test_a_seat_freed_after_the_account_was_erased_brings_no_row_back),
 	    T(test_choices_limit_what_is_offered_alone),
