@@ -7,7 +7,7 @@ enum err admin_start(struct admin *a)
 		return OK;
 	if (!(a->attempts = attempts_new(a->connect->clock)) || !(a->sessions = sessions_new(a->connect->clock)))
 		return ERR_NOMEM;
-	enum err err = live_feed_start(a->connect, a->sessions, &a->feed);
+	enum err err = live_feed_start(a->connect, a->sessions, &a->deliveries, &a->feed);
 	return err == OK ? history_start(a->connect, &a->history) : err;
 }
 

@@ -137,6 +137,11 @@ void admin_endpoints(struct request *req, void *room)
 	for (size_t i = 0; err == OK && i < l.count; i++)
 		write_endpoint(&w, &l.at[i], now);
 	jw_end_arr(&w);
+	jw_key(&w, "event_types"); /* that an endpoint may ask for */
+	jw_arr(&w);
+	for (size_t i = 0; event_type_at(i); i++)
+		jw_z(&w, event_type_at(i));
+	jw_end_arr(&w);
 	jw_end_obj(&w);
 	reply_json_or_err(req, err, &out);
 }

@@ -12,6 +12,7 @@
 #include "admin/parts.h"
 #include "base/cleanup.h"
 #include "base/jsonw.h"
+#include "events/deliver.h"
 #include "http/stream.h"
 
 enum {
@@ -31,6 +32,7 @@ struct listener {
 struct live_feed {
 	struct connect *c;
 	struct sessions *sessions;
+	const struct deliveries *const *deliveries;
 	pthread_mutex_t lock; /* guards all below but the job's own */
 	pthread_cond_t idle;
 	struct listener at[LIVE_STREAMS_MAX];
@@ -40,7 +42,7 @@ struct live_feed {
 	bool job_out; /* the job is the store's */
 	bool stopping;
 	int64_t next_beat_mono;
-	uint64_t failures_told;
+	uint64_t failures_told, deliveries_told;
 
 	/* the job's own while it is out */
 	struct store_job job;
@@ -131,6 +133,16 @@ static void tell_failures(struct live_feed *f)
 	tell_all(f, str_of(text));
 }
 
+/* Under the lock. */
+static void tell_deliveries(struct live_feed *f)
+{
+	const uint64_t changes = deliveries_changes(*f->deliveries);
+	if (changes == f->deliveries_told)
+		return;
+	f->deliveries_told = changes;
+	tell_all(f, STR("event: deliveries\ndata: {}\n\n"));
+}
+
 static void look_done(struct store_job *job, enum err err)
 {
 	struct live_feed *f = (struct live_feed *)(void *)((char *)job - offsetof(struct live_feed, job));
@@ -143,6 +155,7 @@ static void look_done(struct store_job *job, enum err err)
 	else if (text.err != OK)
 		tell_all(f, STR("event: reload\ndata: {}\n\n"));
 	tell_failures(f);
+	tell_deliveries(f);
 	f->job_out = false;
 	look_again(f);
 	pthread_cond_broadcast(&f->idle);
@@ -184,6 +197,7 @@ void live_feed_listen(struct live_feed *f, struct request *req, uint64_t session
 		if (!f->looking) {
 			f->last_seq = -1;
 			f->failures_told = failures_total(f->c->failures);
+			f->deliveries_told = deliveries_changes(*f->deliveries);
 			f->next_beat_mono = clock_mono_ms(f->c->clock) + BEAT_EVERY_MS;
 			f->looking = timer_set(f->c->timers, &f->timer, 0, look, f) == OK;
 		}
@@ -201,13 +215,15 @@ void admin_stream(struct request *req, void *room)
 	live_feed_listen(a->feed, req, session.serial);
 }
 
-enum err live_feed_start(struct connect *c, struct sessions *sessions, struct live_feed **ret)
+enum err live_feed_start(struct connect *c, struct sessions *sessions, const struct deliveries *const *deliveries,
+                         struct live_feed **ret)
 {
 	struct live_feed *f = calloc(1, sizeof(*f));
 	if (!f)
 		return ERR_NOMEM;
 	f->c = c;
 	f->sessions = sessions;
+	f->deliveries = deliveries;
 	arena_init(&f->arena, EVENTS_ARENA_MAX);
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->idle, NULL);

@@ -63,6 +63,11 @@ bool event_type_known(struct str type)
 	return false;
 }
 
+const char *event_type_at(size_t i)
+{
+	return i < sizeof(catalogue) / sizeof(catalogue[0]) ? catalogue[i] : NULL;
+}
+
 static void add_part(struct buf *b, struct str part)
 {
 	uint64_t len = part.len;

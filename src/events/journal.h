@@ -34,6 +34,7 @@ struct event {
 	size_t field_count;
 };
 bool event_type_known(struct str type);
+const char *event_type_at(size_t i); /* NULL behind the last */
 enum { EVENT_ID_SIZE = sizeof("evt_") + 32 };
 /* "evt_" and 32 digits, NUL-terminated: what journal_add gives it. ERR_TOO_LARGE, ERR_NOMEM. */
 enum err event_id(const struct event *e, char ret[static EVENT_ID_SIZE]);

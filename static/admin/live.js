@@ -8,7 +8,7 @@ const listeners = new Set();
 let source = null;
 let broken = false;
 
-/** fn({ type, event }): type is 'journal' (with the event), 'failures', or 'reload'. Returns a function that ends it. */
+/** fn({ type, event }): type is 'journal' (with the event), 'failures', 'deliveries', or 'reload'. Returns a function that ends it. */
 export function listen(fn) {
 	listeners.add(fn);
 	return () => listeners.delete(fn);
@@ -33,6 +33,7 @@ export function connect() {
 	source.addEventListener('error', lost);
 	source.addEventListener('journal', (e) => tell({ type: 'journal', event: JSON.parse(e.data) }));
 	source.addEventListener('failures', () => tell({ type: 'failures' }));
+	source.addEventListener('deliveries', () => tell({ type: 'deliveries' }));
 	source.addEventListener('reload', () => tell({ type: 'reload' }));
 }
 

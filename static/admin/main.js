@@ -10,11 +10,12 @@ import { tenant } from './tenant.js';
 import { refusals } from './refusals.js';
 import { feedback } from './feedback.js';
 import { funnel } from './funnel.js';
+import { deliveries } from './deliveries.js';
 import { mail } from './mail.js';
 
 const main = document.getElementById('view');
 const top_ = document.getElementById('top');
-const views = { overview: ['Overview', overview], tenants: ['Tenants', tenants], refusals: ['Refusals', refusals], feedback: ['Feedback', feedback], funnel: ['Funnel', funnel], mail: ['Mail', mail] };
+const views = { overview: ['Overview', overview], tenants: ['Tenants', tenants], refusals: ['Refusals', refusals], feedback: ['Feedback', feedback], funnel: ['Funnel', funnel], deliveries: ['Deliveries', deliveries], mail: ['Mail', mail] };
 let end = null;
 let shown = null;
 

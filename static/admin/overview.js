@@ -88,6 +88,7 @@ export function overview(main, { query, remember }) {
 
 	const again = debounce(1500, load);
 	const stop = listen(({ type, event }) => {
+		if (type === 'deliveries') return;
 		again();
 		if (type !== 'journal') return;
 		quiet.hidden = true;

@@ -76,7 +76,7 @@ export function refusals(main) {
 		h('p', { class: 'soft' }, 'The last 1,000 requests whose token was refused. The caller only ever saw “unauthorized”.'),
 		h('div', {}, h('label', { class: 'choice' }, h('span', {}, 'Code'), code)), inbox, h('div', {}, more));
 	const again = debounce(500, () => load());
-	const stop = listen(({ type }) => { if (type !== 'journal') again(); });
+	const stop = listen(({ type }) => { if (type === 'failures' || type === 'reload') again(); });
 	load();
 	return () => { stop(); again.cancel(); };
 }

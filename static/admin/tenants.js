@@ -91,7 +91,7 @@ export function tenants(main, { query: asked, remember }) {
 	};
 	document.addEventListener('keydown', slash);
 	const again = debounce(500, load);
-	const stop = listen(({ type }) => { if (type !== 'failures') again(); });
+	const stop = listen(({ type }) => { if (type === 'journal' || type === 'reload') again(); });
 	load();
 	return () => { stop(); typed.cancel(); again.cancel(); running?.abort(); document.removeEventListener('keydown', slash); };
 }
