@@ -97,6 +97,7 @@ static const struct route admin_rows[] = {
     ADMIN(METHOD_GET, "drift", admin_drift),
     ADMIN(METHOD_GET, "feedback", admin_feedback),
     ADMIN(METHOD_GET, "auth-failures", admin_failures),
+    ADMIN(METHOD_GET, "migration", admin_migration),
     ADMIN(METHOD_GET, "funnel", admin_funnel),
     ADMIN(METHOD_GET, "mail", admin_mail),
     ADMIN(METHOD_GET, "endpoints", admin_endpoints),

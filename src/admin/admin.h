@@ -62,4 +62,5 @@ void admin_books_transactions(struct request *req, void *admin);
 void admin_books_mrr(struct request *req, void *admin);
 void admin_books_trials(struct request *req, void *admin);
 void admin_drift(struct request *req, void *admin);
+void admin_migration(struct request *req, void *admin);
 void admin_metrics(struct request *req, void *admin);

@@ -12,10 +12,11 @@ import { feedback } from './feedback.js';
 import { funnel } from './funnel.js';
 import { deliveries } from './deliveries.js';
 import { mail } from './mail.js';
+import { migration } from './migration.js';
 
 const main = document.getElementById('view');
 const top_ = document.getElementById('top');
-const views = { overview: ['Overview', overview], tenants: ['Tenants', tenants], refusals: ['Refusals', refusals], feedback: ['Feedback', feedback], funnel: ['Funnel', funnel], deliveries: ['Deliveries', deliveries], mail: ['Mail', mail] };
+const views = { overview: ['Overview', overview], tenants: ['Tenants', tenants], refusals: ['Refusals', refusals], feedback: ['Feedback', feedback], funnel: ['Funnel', funnel], deliveries: ['Deliveries', deliveries], migration: ['Migration', migration], mail: ['Mail', mail] };
 let end = null;
 let shown = null;
 
