@@ -43,13 +43,24 @@ static void add_site(struct creation *c, struct remote_app *app)
 	sim_unlock(sim);
 }
 
+static const char *trouble(enum err err)
+{
+	if (err == ERR_TIMEOUT)
+		return "the descriptor's URL did not answer in time";
+	if (err == ERR_TOO_LARGE)
+		return "the descriptor is larger than 1 MiB";
+	if (err == ERR_NOMEM || err == ERR_STOPPING || err == ERR_FULL)
+		return err_text(err);
+	return "the descriptor's URL cannot be reached";
+}
+
 static void on_descriptor(void *arg, const struct http_answer *answer)
 {
 	struct creation *c = arg;
 	struct remote_app app = {0};
 	const char *why = "the descriptor's URL did not answer with 200";
 	if (answer->err != OK)
-		refuse(c, 502, "descriptor_unreachable", err_text(answer->err));
+		refuse(c, 502, "descriptor_unreachable", trouble(answer->err));
 	else if (answer->status != 200)
 		refuse(c, 502, "descriptor_unreachable", why);
 	else if (remote_app_read(answer->body, &app, &why) != OK)

@@ -32,7 +32,7 @@ static const char *content_type(struct str name)
 }
 
 /* frame_origin: whose pages may be framed; empty: nobody's. */
-static void serve(struct request *req, struct str name, struct str frame_origin)
+static void serve(struct request *req, int status, struct str name, struct str frame_origin)
 {
 	const struct embedded *asset = asset_find(name);
 	const char *policy =
@@ -46,7 +46,7 @@ static void serve(struct request *req, struct str name, struct str frame_origin)
 	}
 	const struct header headers[] = {{"Content-Security-Policy", str_of(policy)}};
 	if (asset)
-		reply(req, 200, content_type(name), (struct str){(const char *)asset->bytes, asset->len}, headers, 1);
+		reply(req, status, content_type(name), (struct str){(const char *)asset->bytes, asset->len}, headers, 1);
 	else
 		reply_err(req, ERR_NOT_FOUND);
 }
@@ -54,21 +54,22 @@ static void serve(struct request *req, struct str name, struct str frame_origin)
 void sim_html(struct request *req, void *room)
 {
 	(void)room;
-	serve(req, STR("site.html"), STR(""));
+	serve(req, 200, STR("site.html"), STR(""));
 }
 
+/* A person who asks for a site that is not there gets a page too: its script tells so, and lists those that are. */
 void sim_site_html(struct request *req, void *room)
 {
-	const struct site *site = sim_enter(req, room);
-	if (!site)
-		return;
-	struct str origin = remote_app_origin(&site->app); /* a site keeps its descriptor, so the text stays */
-	sim_unlock(room);
-	serve(req, STR("site.html"), origin);
+	struct sim *s = room;
+	pthread_mutex_lock(&s->lock);
+	const struct site *site = sim_find(s, req->params.part[0]);
+	struct str origin = site ? remote_app_origin(&site->app) : STR(""); /* a site keeps its descriptor */
+	sim_unlock(s);
+	serve(req, site ? 200 : 404, STR("site.html"), origin);
 }
 
 void sim_asset(struct request *req, void *room)
 {
 	(void)room;
-	serve(req, req->params.count > 0 ? req->params.part[0] : STR("all.js"), STR(""));
+	serve(req, 200, req->params.count > 0 ? req->params.part[0] : STR("all.js"), STR(""));
 }

@@ -30,7 +30,7 @@ function licenseCard(l) {
 		['State', badge(l.state)],
 		['Because', l.reason && h('code', {}, l.reason)],
 		['Source', l.source],
-		['Known for', l.fetched_at && [duration(l.age), l.stale && h('strong', {}, ' (stale: the site did not answer since)')]],
+		['Known for', l.fetched_at && [duration(l.age), l.stale && (l.failure ? h('strong', {}, ' (stale: the site did not answer since)') : ' (stale: not asked since)')]],
 		['In this state', l.since && ['since ', day(l.since)]],
 		['Ends', l.expires_at && [day(l.expires_at), ' (', ago(l.expires_at), ')']],
 		['Type', l.type],

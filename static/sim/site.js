@@ -103,5 +103,8 @@ function startList() {
   showSites().catch((error) => say(error.message, true));
 }
 
-if (siteName) startSite();
+if (siteName) call(api()).then(startSite, (error) => {
+  startList();
+  say(`${siteName}: ${error.message}`, true);
+});
 else startList();

@@ -154,8 +154,8 @@ describe('what the controls do', () => {
     await press(view, 'Reinstall');
     await view.page.getByRole('navigation', { name: 'Project' }).getByRole('link', { name: 'Board' }).waitFor();
     const lines = view.page.locator('#log > li');
-    assert.equal(await lines.count(), (await demo.control('GET', 'acme/log')).entries.length, 'each call once');
-    assert.ok(!(await view.page.content()).includes('eyJ'), 'no token as it was sent');
+    await until('each call once', async () => await lines.count() === (await demo.control('GET', 'acme/log')).entries.length);
+    assert.ok(!(await view.page.locator('.log').innerHTML()).includes('eyJ'), 'no token as it was sent');
     view.quiet();
     await view.close();
   });
@@ -187,6 +187,28 @@ describe('what the controls do', () => {
     view.quiet();
     await view.close();
   });
+});
+
+test('a site that is not there: a word, and those that are', async () => {
+  const view = await browser.open();
+  assert.equal((await view.page.goto(`${demo.sim}/sites/nobody-has-this`)).status(), 404);
+  await told(view, 'nobody-has-this: no site has that name');
+  await view.page.getByRole('link', { name: 'acme' }).click();
+  await view.page.getByRole('heading', { name: 'Rehearsal' }).waitFor();
+  view.quiet();
+  await view.close();
+});
+
+test('what a button did is told where one looks', async () => {
+  const view = await openSite('', LOOKS[2]);
+  await view.page.getByRole('button', { name: 'User created' }).scrollIntoViewIfNeeded();
+  await press(view, 'User created');
+  await told(view, /User created: the app answered/);
+  const { y, height } = await view.page.locator('#message').boundingBox();
+  assert.ok(y >= 0 && y + height < LOOKS[2].size.height / 3, `the message is at ${y}`);
+  await view.shot('sim-message');
+  view.quiet();
+  await view.close();
 });
 
 describe('the bridge', () => {

@@ -23,7 +23,7 @@ export class Demo {
     demo.child = spawn(binary, ['demo'], { cwd: project, stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...clean, LICGATE_LISTEN: listen[0], LICGATE_ADMIN_LISTEN: listen[1], LICGATE_SIM_LISTEN: listen[2], ...env } });
     let said = '', stderr = '';
-    demo.child.stderr.on('data', (d) => { stderr += d; });
+    demo.child.stderr.on('data', (d) => { stderr += d; demo.stderr = stderr; });
     demo.exited = new Promise((resolve) => { demo.child.once('exit', resolve); });
     await new Promise((resolve, reject) => {
       demo.child.stdout.on('data', (d) => { if ((said += d).includes('Try:')) resolve(); });
@@ -53,6 +53,6 @@ export class Demo {
   async stop() {
     this.child.kill('SIGINT');
     const code = await this.exited;
-    if (code !== 0) throw new Error(`the demo ended with ${code}`);
+    if (code !== 0) throw new Error(`the demo ended with ${code}:\n${this.stderr.slice(-4000)}`);
   }
 }
