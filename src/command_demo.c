@@ -81,6 +81,9 @@ static enum err settings_make(struct demo *d)
 	set(d, "LICGATE_ALLOWED_HOSTS=%s", sim);
 	set(d, "LICGATE_ALLOW_INSECURE_HOSTS=1");
 	set(d, "LICGATE_INSTALL_KEYS_URL=http://%s/sim/keys", sim);
+	set(d, "LICGATE_FORGE_APP_ID=" SIM_FORGE_APP_ID);
+	set(d, "LICGATE_FORGE_JWKS_URL=http://%s/sim/forge/jwks.json", sim);
+	set(d, "LICGATE_FORGE_LICENSE_URL=http://%s/sim/forge/license", sim);
 	/* who sets another licence in the site wants to see it soon */
 	char fresh[16];
 	snprintf(fresh, sizeof(fresh), "%d", LOOKUP_FRESH_S);

@@ -5,6 +5,7 @@
 #include "sim/keys.h"
 
 #include <openssl/bio.h>
+#include <openssl/bn.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -31,6 +32,20 @@ static char *bio_text(BIO *bio)
 	char *data = NULL;
 	long len = BIO_get_mem_data(bio, &data);
 	return len > 0 ? str_dup((struct str){data, (size_t)len}) : NULL;
+}
+
+/* base64url of a number of the key, as a JSON Web Key has it. */
+static char *number_text(const EVP_PKEY *pair, const char *name)
+{
+	BIGNUM *number = NULL;
+	uint8_t bytes[KEY_BITS / 8];
+	__cleanup_buf struct buf out = BUF_INIT(KEY_BITS);
+	if (EVP_PKEY_get_bn_param(pair, name, &number) != 1)
+		return NULL;
+	const int len = BN_num_bytes(number) <= (int)sizeof(bytes) ? BN_bn2bin(number, bytes) : 0;
+	BN_free(number);
+	b64url_encode(&out, bytes, (size_t)len);
+	return out.err == OK && len > 0 ? str_dup(buf_text(&out)) : NULL;
 }
 
 bool uuid_text(char out[static UUID_TEXT_LEN + 1])
@@ -65,7 +80,9 @@ enum err sim_key_make(struct sim_key *ret)
 		return ERR_INTERNAL;
 	key.private_pem = bio_text(private_bio);
 	key.public_pem = bio_text(public_bio);
-	if (!key.private_pem || !key.public_pem) {
+	key.jwk_n = number_text(pair, "n");
+	key.jwk_e = number_text(pair, "e");
+	if (!key.private_pem || !key.public_pem || !key.jwk_n || !key.jwk_e) {
 		sim_key_release(&key);
 		return ERR_NOMEM;
 	}
@@ -79,5 +96,7 @@ void sim_key_release(struct sim_key *k)
 		wipe(k->private_pem, strlen(k->private_pem));
 	free(k->private_pem);
 	free(k->public_pem);
+	free(k->jwk_n);
+	free(k->jwk_e);
 	*k = (struct sim_key){0};
 }

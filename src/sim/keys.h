@@ -8,6 +8,7 @@ enum { SIM_KID_LEN = 36 };
 struct sim_key {
 	char kid[SIM_KID_LEN + 1];
 	char *private_pem, *public_pem; /* NUL-terminated, owned */
+	char *jwk_n, *jwk_e;            /* modulus and exponent, base64url; owned */
 };
 /* Takes some 100 ms. ERR_NOMEM, ERR_INTERNAL. */
 enum err sim_key_make(struct sim_key *ret);

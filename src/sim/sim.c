@@ -32,6 +32,8 @@ static const struct route rows[] = {
     OPEN(METHOD_GET, "/sim/all.js", sim_asset),
     OPEN(METHOD_GET, "/sim/assets/NAME", sim_asset),
     OPEN(METHOD_GET, "/sim/keys/NAME", sim_install_key),
+    OPEN(METHOD_GET, "/sim/forge/jwks.json", sim_forge_keys),
+    OPEN(METHOD_GET, "/sim/forge/license", sim_forge_license),
 
     OPEN(METHOD_GET, "/sim/api/sites", sim_sites_list),
     OPEN(METHOD_POST, "/sim/api/sites", sim_sites_create),
@@ -50,6 +52,7 @@ static const struct route rows[] = {
     OPEN(METHOD_PUT, "/sim/api/sites/KEY/clock", sim_clock_put),
     OPEN(METHOD_POST, "/sim/api/sites/KEY/script", sim_script_post),
     OPEN(METHOD_DELETE, "/sim/api/sites/KEY/script", sim_script_delete),
+    OPEN(METHOD_POST, "/sim/api/sites/KEY/forge", sim_forge_post),
     OPEN(METHOD_POST, "/sim/api/sites/KEY/webhook", sim_webhook_post),
     OPEN(METHOD_POST, "/sim/api/sites/KEY/request", sim_bridge_request),
     OPEN(METHOD_GET, "/sim/api/sites/KEY/page", sim_page),
@@ -145,6 +148,8 @@ static enum err sim_open(const struct sim_options *o, struct sim *s)
 	s->sites = calloc(SIM_SITES_MAX, sizeof(struct site *));
 	enum err err = s->sites ? sim_key_make(&s->key) : ERR_NOMEM;
 	if (err == OK)
+		err = sim_key_make(&s->forge_key);
+	if (err == OK)
 		err = timers_new(s->clock, true, &s->timers);
 	if (err == OK)
 		err = http_client_new(&client, &s->client);
@@ -210,6 +215,7 @@ void sim_stop(struct sim *s)
 		site_free(s->sites[i]);
 	free(s->sites);
 	sim_key_release(&s->key);
+	sim_key_release(&s->forge_key);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }

@@ -7,6 +7,9 @@
 #include "base/err.h"
 #include "base/str.h"
 
+/* The app as Forge knows it, in every simulated site: the audience of the tokens. */
+#define SIM_FORGE_APP_ID "ari:cloud:ecosystem::app/5a1d0000-cafe-4f0e-8000-00000000511a"
+
 struct sim;
 struct sim_options {
 	const char *listen; /* 127.0.0.1:8090; port 0 lets the system choose */

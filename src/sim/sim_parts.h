@@ -17,6 +17,8 @@
 
 enum { SIM_SITES_MAX = 5000, SIM_ANSWER_MAX = 4 * 1024 * 1024 };
 
+#define FORGE_INSTALLATION_PREFIX "ari:cloud:ecosystem::installation/"
+
 struct slow; /* site_resources.c */
 struct sim {
 	pthread_mutex_t lock;
@@ -24,7 +26,7 @@ struct sim {
 	struct timers *timers;
 	struct http_client *client;
 	struct http_server *server;
-	struct sim_key key;
+	struct sim_key key, forge_key;
 	struct site **sites; /* SIM_SITES_MAX places */
 	size_t site_count;
 	struct slow *slow; /* requests that a slow site keeps waiting */
@@ -84,6 +86,10 @@ struct action {
 /* Starts or queues it. done runs exactly once, on any thread, perhaps before this returns. */
 void sim_act(struct action *a);
 
+/* site_license.h of a site as a Forge token and Forge's licence resource have it (site_forge.c): the members alone.
+ * Lock held. */
+void forge_license_write(const struct site *s, const char *active, struct jsonw *w);
+
 /* site_tokens.c: malloc'd tokens, NULL on failure. */
 struct token_subject { /* copied from a site while locked */
 	char client_key[UUID_TEXT_LEN + 1], secret[SITE_SECRET_LEN + 1], account_id[SITE_ACCOUNT_MAX + 1];
@@ -95,6 +101,13 @@ char *token_for_install(const struct sim *s, const struct token_subject *t, cons
                         const char *method, struct str url);
 char *token_for_app(const struct sim *s, const struct token_subject *t, const struct remote_app *app,
                     const char *method, struct str url, bool with_user);
+/* An invocation token; person: of a call that somebody made, with the site he looks at. base_url: the site's. */
+struct forge_subject { /* copied from a site while locked */
+	struct site_forge forge;
+	char account_id[SITE_ACCOUNT_MAX + 1];
+	struct buf license; /* the token's licence, JSON; empty: none */
+};
+char *token_for_forge(const struct sim *s, const struct forge_subject *t, const char *base_url, bool person);
 char *token_for_context(const struct sim *s, const struct token_subject *t);
 
 /* site_rest.c: the few of Jira's resources that are answered. Writes the answer (nothing: a bare status) and returns
@@ -119,6 +132,9 @@ void sim_site_log(struct request *req, void *sim);
 void sim_clock_put(struct request *req, void *sim); /* site_clock_api.c */
 void sim_script_post(struct request *req, void *sim);
 void sim_script_delete(struct request *req, void *sim);
+void sim_forge_post(struct request *req, void *sim); /* site_forge.c */
+void sim_forge_keys(struct request *req, void *sim);
+void sim_forge_license(struct request *req, void *sim);
 void sim_webhook_post(struct request *req, void *sim); /* site_webhooks.c */
 void sim_page(struct request *req, void *sim);         /* site_pages.c */
 void sim_context_token(struct request *req, void *sim);

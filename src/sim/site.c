@@ -151,8 +151,8 @@ bool site_name_ok(struct str name)
 struct site *site_new(struct str name, struct remote_app *app, int64_t now_ms)
 {
 	struct site *s = calloc(1, sizeof(*s));
-	if (!s || !uuid_text(s->now.client_key) || !uuid_text(s->entitlement) ||
-	    !site_accounts_init(&s->accounts, now_ms)) {
+	if (!s || !uuid_text(s->now.client_key) || !uuid_text(s->entitlement) || !uuid_text(s->forge.cloud_id) ||
+	    !uuid_text(s->forge.system_token) || !site_accounts_init(&s->accounts, now_ms)) {
 		site_free(s);
 		return NULL;
 	}
@@ -241,8 +241,25 @@ void site_answered(struct site *s, enum callback c, bool accepted)
 	}
 }
 
+static void forge_write(const struct site_forge *f, struct jsonw *w)
+{
+	char version[24];
+	snprintf(version, sizeof(version), "%d.0.0", f->major);
+	jw_key(w, "forge");
+	if (!f->installed) {
+		jw_null(w);
+		return;
+	}
+	jw_obj(w);
+	jw_kz(w, "installation", f->installation);
+	jw_kz(w, "environment", f->environment);
+	jw_kz(w, "version", version);
+	jw_end_obj(w);
+}
+
 static void details_write(const struct site *s, struct jsonw *w)
 {
+	forge_write(&s->forge, w);
 	jw_key(w, "user");
 	jw_obj(w);
 	jw_kz(w, "account_id", site_accounts_user(&s->accounts)->id);

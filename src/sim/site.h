@@ -50,6 +50,14 @@ struct site_identity {
 	char client_key[UUID_TEXT_LEN + 1], secret[SITE_SECRET_LEN + 1];
 };
 
+/* The app's installation by Forge, beside that by Connect. */
+struct site_forge {
+	bool installed;
+	char installation[UUID_TEXT_LEN + 1], cloud_id[UUID_TEXT_LEN + 1], system_token[UUID_TEXT_LEN + 1];
+	char environment[16];
+	int major; /* of the app's version */
+};
+
 struct action; /* site_actions.c */
 struct site {
 	char name[SITE_NAME_MAX + 1];
@@ -58,6 +66,7 @@ struct site {
 	struct site_identity now, pending;   /* pending.secret "": nothing under way; now.secret "": never installed */
 	enum site_status status;
 	struct site_license license;
+	struct site_forge forge;
 	enum site_fault fault;
 	struct site_accounts accounts;
 	struct site_clock clock;
@@ -96,6 +105,6 @@ bool site_prepare(struct site *s, enum site_action a, enum callback c);
 bool callback_accepted(enum callback c, int status);
 void site_answered(struct site *s, enum callback c, bool accepted);
 
-/* {"name","base_url","client_key","status","license":{…}} and, if detailed, "user", "accounts", "clock", "fault",
- * "app". */
+/* {"name","base_url","client_key","status","license":{…}} and, if detailed, "forge", "user", "accounts", "clock",
+ * "fault", "app". */
 void site_write(const struct site *s, const char *address, bool detailed, struct jsonw *w);

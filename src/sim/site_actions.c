@@ -47,6 +47,11 @@ static void body_write(struct sim *sim, const struct site *s, struct step *step)
 	jw_kz(&w, "productType", "jira");
 	jw_kz(&w, "description", "Simulated Jira site");
 	entitlement_write(s, &w);
+	if (s->forge.installed) { /* Connect on Forge: the same customer says so itself */
+		char id[UUID_TEXT_LEN + 64];
+		snprintf(id, sizeof(id), FORGE_INSTALLATION_PREFIX "%s", s->forge.installation);
+		jw_kz(&w, "installationId", id);
+	}
 	jw_kz(&w, "eventType", callback_name(step->callback));
 	jw_end_obj(&w);
 }

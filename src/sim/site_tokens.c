@@ -1,7 +1,8 @@
 /* site_tokens.c - the tokens a Jira site sends: what each kind claims.
  *
  * Installed and uninstalled: RS256 with the key host's key and the app's base URL as audience. Everything else: HS256
- * with the site's shared secret and no audience. A context token is bound to no request, all others to one URL. */
+ * with the site's shared secret and no audience. A context token is bound to no request, all others to one URL. A Forge
+ * token is RS256 with a key of its own, for one app, and lives some seconds. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,4 +106,73 @@ char *token_for_context(const struct sim *s, const struct token_subject *t)
 	jw_kz(&w, "qsh", "context-qsh");
 	claims_user(&w, t);
 	return sign_hs256(t, &w);
+}
+
+enum { FORGE_LIFE_S = 25 };
+
+static void forge_app(struct jsonw *w, const struct forge_subject *t)
+{
+	char id[UUID_TEXT_LEN + 64], api[UUID_TEXT_LEN + 64], version[24];
+	snprintf(id, sizeof(id), FORGE_INSTALLATION_PREFIX "%s", t->forge.installation);
+	snprintf(api, sizeof(api), "https://api.atlassian.com/ex/jira/%s", t->forge.cloud_id);
+	snprintf(version, sizeof(version), "%d.0.0", t->forge.major);
+	jw_key(w, "app");
+	jw_obj(w);
+	jw_kz(w, "id", SIM_FORGE_APP_ID);
+	jw_kz(w, "appVersion", version);
+	jw_kz(w, "installationId", id);
+	jw_kz(w, "apiBaseUrl", api);
+	jw_key(w, "environment");
+	jw_obj(w);
+	jw_kz(w, "type", t->forge.environment);
+	jw_end_obj(w);
+	jw_key(w, "installation");
+	jw_obj(w);
+	jw_kz(w, "id", id);
+	jw_key(w, "contexts");
+	jw_arr(w);
+	jw_obj(w);
+	jw_kz(w, "name", "Jira");
+	jw_kz(w, "apiBaseUrl", api);
+	jw_end_obj(w);
+	jw_end_arr(w);
+	jw_end_obj(w);
+	if (t->license.len) {
+		jw_key(w, "license");
+		jw_raw(w, buf_text(&t->license));
+	}
+	jw_end_obj(w);
+}
+
+char *token_for_forge(const struct sim *s, const struct forge_subject *t, const char *base_url, bool person)
+{
+	__cleanup_buf struct buf claims = BUF_INIT(CLAIMS_MAX);
+	struct jsonw w = jsonw(&claims);
+	char kid[SIM_KID_LEN + 64], jti[UUID_TEXT_LEN + 1], *token = NULL;
+	const int64_t now_s = clock_wall_ms(s->clock) / 1000;
+	snprintf(kid, sizeof(kid), "forge/invocation-token/%s", s->forge_key.kid);
+	if (!uuid_text(jti))
+		return NULL;
+	jw_obj(&w);
+	jw_kz(&w, "iss", "forge/invocation-token");
+	jw_kz(&w, "aud", SIM_FORGE_APP_ID);
+	jw_kint(&w, "iat", now_s);
+	jw_kint(&w, "nbf", now_s);
+	jw_kint(&w, "exp", now_s + FORGE_LIFE_S);
+	jw_kz(&w, "jti", jti);
+	forge_app(&w, t);
+	if (person) {
+		jw_kz(&w, "principal", t->account_id);
+		jw_key(&w, "context");
+		jw_obj(&w);
+		jw_kz(&w, "cloudId", t->forge.cloud_id);
+		jw_kz(&w, "siteUrl", base_url);
+		jw_kz(&w, "moduleKey", "simulated-page");
+		jw_end_obj(&w);
+	}
+	jw_end_obj(&w);
+	if (claims.err != OK ||
+	    token_mint_rs256(str_of(s->forge_key.private_pem), str_of(kid), buf_text(&claims), &token) != OK)
+		return NULL;
+	return token;
 }

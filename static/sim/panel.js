@@ -85,6 +85,32 @@ function licenseSection() {
   return section('Licence', true, at.licenseLine, at.states, licenseForm());
 }
 
+// ---- Forge: the other door ----
+const ENVIRONMENTS = [['PRODUCTION', 'Production'], ['STAGING', 'Staging'], ['DEVELOPMENT', 'Development']];
+const STEP_TEXT = { connect_install: 'Connect installed', install: 'installed by Forge', invoke: 'called by Forge', connect_uninstall: 'Connect uninstalled' };
+
+function forgeCall(action, text) {
+  return button(text, () => attempt(text, async () => {
+    const { status, answer, steps } = await call(api('/forge'), 'POST', { action, environment: at.environment.value });
+    const licence = answer ? `; licence ${answer.state} for ${answer.tenant}` : '';
+    return action === 'migrate' ? `${text}: ${steps.map((s) => STEP_TEXT[s.step]).join(', ')}${licence}` : `${text}: the app answered ${status}${licence}`;
+  }), { 'data-forge': action });
+}
+
+function forgeSection() {
+  at.environment = h('select', { name: 'environment' }, options(ENVIRONMENTS));
+  at.forgeLine = h('p', { class: 'line' });
+  at.forgeButtons = [['install', 'Install by Forge'], ['invoke', 'Call by Forge'], ['upgrade', 'Upgrade by Forge'], ['uninstall', 'Uninstall from Forge']].map(([action, text]) => forgeCall(action, text));
+  return section('Forge', false, at.forgeLine, h('label', {}, 'Environment', at.environment), row(at.forgeButtons),
+    h('p', { class: 'subtle' }, 'A migration: Connect alone, both doors, calls by Forge alone, and Connect is uninstalled.'), row(forgeCall('migrate', 'Play a migration')));
+}
+
+function fillForge({ forge }) {
+  at.forgeLine.textContent = forge ? `Installed, ${forge.environment.toLowerCase()}, version ${forge.version}` : 'Not installed by Forge';
+  if (forge) set(at.environment, 'value', forge.environment);
+  for (const one of at.forgeButtons) one.disabled = !forge && one.dataset.forge !== 'install';
+}
+
 // ---- the calendar ----
 function calendarSection() {
   at.today = h('p', { class: 'line' });
@@ -148,7 +174,7 @@ export function buildPanel(body, onChange) {
   at.reload = h('input', { type: 'checkbox', checked: true });
   body.append(
     h('label', { class: 'choice' }, at.reload, ' Open pages anew after each change'),
-    appSection(), licenseSection(), calendarSection(), userSection(),
+    appSection(), licenseSection(), calendarSection(), userSection(), forgeSection(),
     section('Host failures', true, h('label', {}, 'When the app asks this site', at.fault)));
 }
 
@@ -193,6 +219,7 @@ export function fillPanel(now) {
   ].flatMap(([term, text]) => [h('dt', {}, term), h('dd', {}, text)]));
   fillLicense(site);
   fillClock(site);
+  fillForge(site);
   keep(at.user, site.accounts, () => site.accounts.map((a) => h('option', { value: a.account_id },
     `${a.name}${a.deleted ? ' (deleted)' : a.admin ? ' (administrator)' : ''}`)));
   set(at.user, 'value', site.user.account_id);

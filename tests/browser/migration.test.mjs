@@ -1,12 +1,17 @@
 // migration.test.mjs - the migration from Connect to Forge in the admin page: charts, list, stages, CSV; in both schemes and at 320 px.
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import { after, before, test } from 'node:test';
 import { Atlassian } from '../e2e/lib/atlassian.mjs';
 import { Forge } from '../e2e/lib/forge.mjs';
 import { ADMIN_TOKEN, Licgate, until } from '../e2e/lib/licgate.mjs';
+import { Sim } from '../e2e/lib/sim.mjs';
 import { Browser, DESKTOP, LOOKS } from './lib/browser.mjs';
 
 const HOSTILE = 'https://x"><img src=x onerror="document.title=\'owned\'">';
+const freePort = () => new Promise((resolve) => {
+  const server = net.createServer().listen(0, '127.0.0.1', () => { const { port } = server.address(); server.close(() => resolve(port)); });
+});
 let world, forge, app, browser;
 before(async () => {
   [world, forge] = [await Atlassian.start(), await Forge.start()];
@@ -72,4 +77,28 @@ test('the chart says what the API says; the stage stays in the address; CSV is a
   assert.match(page.url(), /#\/tenants\//);
   view.quiet();
   await view.close();
+});
+
+test('the simulated site’s panel plays a migration', async () => {
+  const port = await freePort(), sim = await Sim.start();
+  const own = await Licgate.start({ env: { ...sim.env, LICGATE_LISTEN: `127.0.0.1:${port}`, LICGATE_BASE_URL: `http://127.0.0.1:${port}`,
+    LICGATE_FORGE_APP_ID: 'ari:cloud:ecosystem::app/5a1d0000-cafe-4f0e-8000-00000000511a', LICGATE_FORGE_JWKS_URL: `${sim.url}/sim/forge/jwks.json` } });
+  await sim.create('acme', `${own.url}/atlassian-connect.json`);
+  const view = await browser.open({ size: DESKTOP });
+  const { page } = view;
+  await page.goto(`${sim.url}/sites/acme`);
+  await page.getByText('Forge', { exact: true }).click();
+  assert.ok(await page.getByRole('button', { name: 'Call by Forge' }).isDisabled());
+  await page.getByRole('button', { name: 'Play a migration' }).click();
+  await page.getByText(/Connect uninstalled, called by Forge; licence active/).waitFor();
+  await page.getByText('Installed, production, version 2.0.0').waitFor();
+  await page.getByLabel('Environment').selectOption('DEVELOPMENT');
+  await page.getByRole('button', { name: 'Call by Forge' }).click();
+  await page.getByText(/the app answered 200; licence none/).waitFor();
+  await view.fits();
+  await view.accessible();
+  await view.shot('sim-forge');
+  await view.close();
+  await own.stop();
+  await sim.stop();
 });
