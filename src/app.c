@@ -108,7 +108,7 @@ static enum err fetch_license(void *arg, const struct tenant *tenant, int resour
 	case TENANT_FORGE:
 		return app->forge ? forge_license_fetch(app->forge, tenant, done, done_arg) : ERR_INVALID;
 	case TENANT_GITHUB:
-		break;
+		return github_license_fetch(&app->github, tenant, resource, done, done_arg);
 	}
 	return ERR_INVALID;
 }

@@ -100,6 +100,8 @@ static const struct route admin_rows[] = {
     ADMIN(METHOD_GET, "migration", admin_migration),
     ADMIN(METHOD_GET, "funnel", admin_funnel),
     ADMIN(METHOD_GET, "mail", admin_mail),
+    ADMIN(METHOD_GET, "github/accounts", admin_github_accounts),
+    ADMIN(METHOD_GET, "github/drift", admin_github_drift),
     ADMIN(METHOD_GET, "endpoints", admin_endpoints),
     ADMIN(METHOD_POST, "endpoints", admin_endpoint_add),
     ADMIN(METHOD_DELETE, "endpoints/KEY", admin_endpoint_delete),

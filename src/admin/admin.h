@@ -63,4 +63,6 @@ void admin_books_mrr(struct request *req, void *admin);
 void admin_books_trials(struct request *req, void *admin);
 void admin_drift(struct request *req, void *admin);
 void admin_migration(struct request *req, void *admin);
+void admin_github_accounts(struct request *req, void *admin);
+void admin_github_drift(struct request *req, void *admin);
 void admin_metrics(struct request *req, void *admin);

@@ -104,6 +104,29 @@ static void events_whole(struct check *k)
 		tell(k, "LICGATE_EVENTS_SECRET", "is not whsec_ and the base64 of 24 to 64 bytes");
 }
 
+static void both_or_neither(struct check *k, const char *name, const char *value, const char *other_name,
+                            const char *other)
+{
+	char text[160];
+	if (!other || value)
+		return;
+	(void)snprintf(text, sizeof(text), "is not set, but %s is: set both or neither", other_name);
+	tell(k, name, text);
+}
+
+static void github_whole(struct check *k)
+{
+	static const char id[] = "LICGATE_GITHUB_CLIENT_ID", secret[] = "LICGATE_GITHUB_CLIENT_SECRET",
+	                  app[] = "LICGATE_GITHUB_APP_ID", key[] = "LICGATE_GITHUB_APP_KEY";
+	const struct config *c = k->config;
+	url_secure(k, "LICGATE_GITHUB_URL", c->github_url);
+	url_secure(k, "LICGATE_GITHUB_API_URL", c->github_api_url);
+	both_or_neither(k, secret, c->github_client_secret, id, c->github_client_id);
+	both_or_neither(k, id, c->github_client_id, secret, c->github_client_secret);
+	both_or_neither(k, key, c->github_app_key, app, c->github_app_id);
+	both_or_neither(k, app, c->github_app_id, key, c->github_app_key);
+}
+
 static void database_known(struct check *k)
 {
 	struct str database = str_of(k->config->database);
@@ -159,6 +182,7 @@ enum err config_check(const struct config *c, problem_fn *tell_problem, void *ar
 	listeners_apart(&k);
 	events_whole(&k);
 	mail_whole(&k);
+	github_whole(&k);
 	enum err err = secret_keys_parse(&k);
 	if (err != OK)
 		return err;

@@ -97,7 +97,7 @@ static bool known(struct str name)
 		struct str own = str_of(settings[i].name);
 		if (str_eq(name, own))
 			return true;
-		if (settings[i].type == SETTING_SECRET && name.len == own.len + 5 && str_starts(name, own) &&
+		if (setting_is_secret(&settings[i]) && name.len == own.len + 5 && str_starts(name, own) &&
 		    str_ends(name, STR("_FILE")))
 			return true;
 	}
@@ -163,7 +163,7 @@ static enum err load_from_file(struct load *l, const struct setting *s, const ch
 static enum err load_setting(struct load *l, const struct setting *s)
 {
 	const char *value = lookup(l, s->name, "");
-	const char *path = s->type == SETTING_SECRET ? lookup(l, s->name, "_FILE") : NULL;
+	const char *path = setting_is_secret(s) ? lookup(l, s->name, "_FILE") : NULL;
 	if (value && path) {
 		tell(l, s->name, "is set, and so is %s_FILE: set one of them", s->name);
 		return ERR_INVALID;

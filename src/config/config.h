@@ -21,6 +21,7 @@ struct config {
 #define CFG(type, field, ...) CFG_FIELD_##type(field)
 #define CFG_FIELD_STR(field) char *field;    /* NULL when unset */
 #define CFG_FIELD_SECRET(field) char *field; /* NULL when unset; never printed */
+#define CFG_FIELD_PEM(field) char *field;    /* like SECRET; its lines end in \n */
 #define CFG_FIELD_URL(field) char *field;    /* no trailing slash */
 #define CFG_FIELD_URLS(field) char **field;  /* NULL-terminated, empty list when unset; no trailing slashes */
 #define CFG_FIELD_HOSTS(field) char **field; /* likewise; lower case, `*` is one label, may end in :port */

@@ -33,6 +33,7 @@ static void print_value(const struct setting *s, const void *value, struct buf *
 		buf_z(out, *(char *const *)value ? *(char *const *)value : "(not set)");
 		break;
 	case SETTING_SECRET:
+	case SETTING_PEM:
 		buf_z(out, *(char *const *)value ? "***" : "(not set)");
 		break;
 	case SETTING_URLS:

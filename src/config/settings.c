@@ -197,11 +197,39 @@ static enum err parse_addr(struct str text, char **field, struct problem *p)
 	return keep(text, field);
 }
 
+/* Lines of a key: as they are, or joined by the two characters \n, as files of environments hold them. */
+static enum err parse_pem(struct str text, char **field, struct problem *p)
+{
+	__cleanup(buf_wipe) struct buf lines = BUF_INIT(SETTING_TEXT_MAX + 1);
+	for (size_t i = 0; i < text.len; i++) {
+		const bool escaped = text.ptr[i] == '\\' && i + 1 < text.len && text.ptr[i + 1] == 'n';
+		if (text.ptr[i] != '\r')
+			buf_char(&lines, escaped ? '\n' : text.ptr[i]);
+		i += escaped;
+	}
+	struct str rest = buf_text(&lines), line;
+	if (lines.err == ERR_NOMEM)
+		return lines.err;
+	if (lines.err != OK || !utf8_valid(rest))
+		return wrong(p, "is not a key in PEM");
+	while (str_split(&rest, '\n', &line))
+		if (!str_printable(line))
+			return wrong(p, "has a control character");
+	rest = buf_text(&lines);
+	if (!str_ifind(rest, STR("-----BEGIN ")) || !str_ifind(rest, STR("PRIVATE KEY-----")))
+		return wrong(p, "is not a private key in PEM (-----BEGIN … PRIVATE KEY-----)");
+	if (!str_ends(rest, STR("\n")))
+		buf_char(&lines, '\n');
+	return lines.err == OK ? keep(buf_text(&lines), field) : lines.err;
+}
+
 enum err setting_parse(const struct setting *s, struct str text, struct config *c, struct problem *ret_problem)
 {
 	void *field = setting_field(c, s);
 	if (text.len > SETTING_TEXT_MAX)
 		return wrong(ret_problem, "is longer than %d bytes", SETTING_TEXT_MAX);
+	if (s->type == SETTING_PEM)
+		return parse_pem(text, field, ret_problem);
 	if (!utf8_valid(text) || !str_printable(text))
 		return wrong(ret_problem, "has a control character or is not UTF-8");
 	switch (s->type) {
@@ -224,6 +252,8 @@ enum err setting_parse(const struct setting *s, struct str text, struct config *
 		return parse_cidrs(text, field, ret_problem);
 	case SETTING_LEVEL:
 		return parse_level(text, field, ret_problem);
+	case SETTING_PEM:
+		break;
 	}
 	return ERR_INTERNAL;
 }
@@ -242,9 +272,10 @@ void setting_release(const struct setting *s, struct config *c)
 	switch (s->type) {
 	case SETTING_STR:
 	case SETTING_SECRET:
+	case SETTING_PEM:
 	case SETTING_URL:
 	case SETTING_ADDR:
-		release_text(field, s->type == SETTING_SECRET);
+		release_text(field, setting_is_secret(s));
 		break;
 	case SETTING_URLS:
 	case SETTING_HOSTS:

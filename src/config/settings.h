@@ -9,6 +9,7 @@
 enum setting_type {
 	SETTING_STR,
 	SETTING_SECRET,
+	SETTING_PEM,
 	SETTING_URL,
 	SETTING_URLS,
 	SETTING_HOSTS,
@@ -32,6 +33,11 @@ enum { SETTING_TEXT_MAX = 16384, URL_LEN_MAX = 200 };
 extern const struct setting settings[];
 extern const size_t settings_count;
 
+/* Never printed, wiped, and may come from NAME_FILE. */
+static inline bool setting_is_secret(const struct setting *s)
+{
+	return s->type == SETTING_SECRET || s->type == SETTING_PEM;
+}
 void *setting_field(struct config *c, const struct setting *s);
 const void *setting_value(const struct config *c, const struct setting *s);
 /* Parses text into the field (which is empty before). ERR_INVALID with ret_problem->text, or ERR_NOMEM. */

@@ -29,6 +29,15 @@ enum err github_start(struct github *g);
 /* After the listeners and the http client have stopped, before look-ups and store. */
 void github_stop(struct github *g);
 
+/* license_fetch_fn: the purchase as the REST listing has it. */
+enum err github_license_fetch(void *github, const struct tenant *tenant, int resource, license_fetched_fn *done,
+                              void *arg);
+/* Compares everything with GitHub and heals it, now; waits. For commands: of `with` config, clock, timers (with a
+ * thread), store, keyring and client are needed. A server on the same database follows within seconds. ERR_INVALID:
+ * GitHub's REST listing is not set up (github_can_ask); ERR_UPSTREAM: ret->failure tells. */
+struct github_sync;
+enum err github_reconcile_now(const struct github *with, struct github_sync *ret);
+
 /* handlers; room is the struct github */
 void github_webhook(struct request *req, void *github);
 

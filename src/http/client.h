@@ -38,7 +38,7 @@ struct http_call {
 	const char *url;    /* copied, as are headers and body */
 	const struct http_header *headers;
 	size_t header_count;
-	struct str body;     /* sent for POST and PUT */
+	struct str body;     /* sent for POST and PUT, and for DELETE where there is one */
 	uint64_t answer_max; /* bytes; a longer answer is ERR_TOO_LARGE */
 	bool body_unwanted;  /* only the status counts: the body is dropped, and one over answer_max ends the call, well */
 	int64_t timeout_ms;  /* 0: the client's */

@@ -122,7 +122,8 @@ static enum err set_headers(struct call *c, const struct http_call *asked)
 
 static enum err set_body(struct call *c, struct str body)
 {
-	c->has_body = strcmp(c->method, "POST") == 0 || strcmp(c->method, "PUT") == 0;
+	c->has_body = strcmp(c->method, "POST") == 0 || strcmp(c->method, "PUT") == 0 ||
+	              (strcmp(c->method, "DELETE") == 0 && body.len);
 	if (!c->has_body)
 		return OK;
 	c->body = malloc(body.len + 1);

@@ -118,23 +118,17 @@ enum err store_github_account_put(struct store_tx *tx, const struct github_accou
 	return err == OK ? put_terms(tx, row->account_id, "next", &row->next) : err;
 }
 
-enum err store_github_account_list(struct store_tx *tx, struct str after, size_t max, struct arena *a,
-                                   struct github_account_row **ret, size_t *ret_count)
+static enum err list_accounts(struct store_tx *tx, struct rows *r, struct arena *a, struct github_account_row **ret,
+                              size_t *ret_count)
 {
 	struct row_list list = {.arena = a, .item_size = sizeof(struct github_account_row)};
-	{
-		__cleanup(rows_close) struct rows r = sql_query(tx,
-		                                                "SELECT " ACCOUNT_COLUMNS " FROM github_accounts "
-		                                                "WHERE account_id > $1 ORDER BY account_id LIMIT $2",
-		                                                V_STR(after), V_INT(max));
-		while (rows_next(&r)) {
-			struct github_account_row *row = row_list_add(&list, &r);
-			if (row)
-				*row = read_account(&r, a);
-		}
-		if (r.err != OK)
-			return r.err;
+	while (rows_next(r)) {
+		struct github_account_row *row = row_list_add(&list, r);
+		if (row)
+			*row = read_account(r, a);
 	}
+	if (r->err != OK)
+		return r->err;
 	struct github_account_row *rows = (struct github_account_row *)(void *)list.items;
 	for (size_t i = 0; i < list.count; i++) {
 		enum err err = both_terms(tx, a, &rows[i]);
@@ -144,6 +138,26 @@ enum err store_github_account_list(struct store_tx *tx, struct str after, size_t
 	*ret = rows;
 	*ret_count = list.count;
 	return OK;
+}
+
+enum err store_github_account_list(struct store_tx *tx, struct str after, size_t max, struct arena *a,
+                                   struct github_account_row **ret, size_t *ret_count)
+{
+	__cleanup(rows_close) struct rows r = sql_query(
+	    tx, "SELECT " ACCOUNT_COLUMNS " FROM github_accounts WHERE account_id > $1 ORDER BY account_id LIMIT $2",
+	    V_STR(after), V_INT(max));
+	return list_accounts(tx, &r, a, ret, ret_count);
+}
+
+enum err store_github_account_changed(struct store_tx *tx, int64_t after, struct str after_id, size_t max,
+                                      struct arena *a, struct github_account_row **ret, size_t *ret_count)
+{
+	__cleanup(rows_close) struct rows r =
+	    sql_query(tx,
+	              "SELECT " ACCOUNT_COLUMNS " FROM github_accounts WHERE (updated_at, account_id) > ($1, $2) "
+	              "ORDER BY updated_at, account_id LIMIT $3",
+	              V_INT(after), V_STR(after_id), V_INT(max));
+	return list_accounts(tx, &r, a, ret, ret_count);
 }
 
 /* Every reason for which time alone changes an account. */
@@ -182,12 +196,12 @@ enum err store_github_due(struct store_tx *tx, int64_t now, size_t max, struct a
 	return OK;
 }
 
-enum err store_github_account_erase(struct store_tx *tx, struct str account_id)
+enum err store_github_account_erase(struct store_tx *tx, struct str account_id, int64_t at)
 {
 	enum err err = sql_run_one(tx, ERR_NOT_FOUND,
-	                           "UPDATE github_accounts SET login = NULL, email = NULL, email_key = NULL, erase_at = 0 "
-	                           "WHERE account_id = $1",
-	                           V_STR(account_id));
+	                           "UPDATE github_accounts SET login = NULL, email = NULL, email_key = NULL, erase_at = 0, "
+	                           "updated_at = $1 WHERE account_id = $2",
+	                           V_INT(at), V_STR(account_id));
 	if (err == OK)
 		err = sql_run(tx, NULL, "DELETE FROM github_people WHERE account_id = $1", V_STR(account_id));
 	if (err == OK)

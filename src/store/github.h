@@ -33,12 +33,15 @@ enum err store_github_account_put(struct store_tx *tx, const struct github_accou
 /* In account_id order, account_id > after, at most max. */
 enum err store_github_account_list(struct store_tx *tx, struct str after, size_t max, struct arena *a,
                                    struct github_account_row **ret, size_t *ret_count);
+/* Changed after that time, or at it with a larger account_id, in that order. */
+enum err store_github_account_changed(struct store_tx *tx, int64_t after, struct str after_id, size_t max,
+                                      struct arena *a, struct github_account_row **ret, size_t *ret_count);
 /* Something happens to it by time alone: a scheduled change, the end of a trial, erasing. At most max ids, the longest
  * due first; ret_next: when the next one is due after that time, 0 for none. */
 enum err store_github_due(struct store_tx *tx, int64_t now, size_t max, struct arena *a, const char ***ret_ids,
                           size_t *ret_count, int64_t *ret_next);
 /* Takes login, contact and people off. */
-enum err store_github_account_erase(struct store_tx *tx, struct str account_id);
+enum err store_github_account_erase(struct store_tx *tx, struct str account_id, int64_t at);
 
 /* ERR_CONFLICT: used before. */
 enum err store_github_use(struct store_tx *tx, struct str id, int64_t at);

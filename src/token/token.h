@@ -111,6 +111,6 @@ enum token_code token_verify_rs256(const struct token_unverified *t, const struc
  * raw query's jwt parameters (name compared after decoding). TOKEN_OK, TOKEN_MISSING, TOKEN_TWO or TOKEN_NO_MEMORY. */
 enum token_code token_find(struct arena *a, struct str authorization, struct str query, struct str *ret_token);
 
-/* Mints a token of our own: calls to hosts, the simulated site. claims: JSON object text. malloc'd. */
+/* Mints a token of our own: calls to hosts, the simulated site. claims: JSON object text; kid empty: none. malloc'd. */
 enum err token_mint_hs256(struct str secret, struct str claims_json, char **ret);
 enum err token_mint_rs256(struct str private_pem, struct str kid, struct str claims_json, char **ret);

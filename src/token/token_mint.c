@@ -1,6 +1,6 @@
 /* Tokens of our own text. HS256, which every call to a host carries, is three parts of base64url and one HMAC and is
  * made here: libjwt 1.10 reads a NULL when the memory for its header or claims is not there. RS256, which the simulated
- * site alone signs, is libjwt's. */
+ * site and the calls of a GitHub App sign, is libjwt's. */
 #include <jwt.h>
 #include <stdlib.h>
 
@@ -59,7 +59,7 @@ enum err token_mint_rs256(struct str private_pem, struct str kid, struct str cla
 	if (!pem || !kid_text || !claims || jwt_new(&jwt) != 0)
 		return ERR_NOMEM;
 	/* Its failures are not told apart: nothing of them says reliably that memory was short. */
-	if (jwt_add_grants_json(jwt, claims) != 0 || jwt_add_header(jwt, "kid", kid_text) != 0 ||
+	if (jwt_add_grants_json(jwt, claims) != 0 || (kid.len && jwt_add_header(jwt, "kid", kid_text) != 0) ||
 	    jwt_set_alg(jwt, JWT_ALG_RS256, (const unsigned char *)pem, (int)private_pem.len) != 0)
 		return ERR_INVALID;
 	char *token = jwt_encode_str(jwt);

@@ -15,6 +15,7 @@ CREATE TABLE github_accounts (
 	ended_at      INTEGER NOT NULL,
 	erase_at      INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX github_accounts_updated ON github_accounts (updated_at, account_id);
 CREATE INDEX github_accounts_erase ON github_accounts (erase_at) WHERE erase_at > 0;
 
 -- What is in force ('now') and what is scheduled ('next'). effective_at of 'next' is its day; ends: it is a cancellation.

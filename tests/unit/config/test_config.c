@@ -197,6 +197,13 @@ static void refuses(void **state)
 	    {{"LICGATE_ALLOWED_HOSTS=**.example"}, "LICGATE_ALLOWED_HOSTS", "entry 1"},
 	    {{"LICGATE_ALLOWED_HOSTS=a,,b"}, "LICGATE_ALLOWED_HOSTS", "entry 2"},
 	    {{"LICGATE_ALLOW_INSECURE_HOSTS=yes"}, "LICGATE_ALLOW_INSECURE_HOSTS", "neither 0 nor 1"},
+	    {{"LICGATE_GITHUB_CLIENT_ID=Iv1"}, "LICGATE_GITHUB_CLIENT_SECRET", "both or neither"},
+	    {{"LICGATE_GITHUB_CLIENT_SECRET=s"}, "LICGATE_GITHUB_CLIENT_ID", "both or neither"},
+	    {{"LICGATE_GITHUB_APP_ID=1"}, "LICGATE_GITHUB_APP_KEY", "both or neither"},
+	    {{"LICGATE_GITHUB_APP_KEY=abc", "LICGATE_GITHUB_APP_ID=1"},
+	     "LICGATE_GITHUB_APP_KEY",
+	     "not a private key in PEM"},
+	    {{"LICGATE_GITHUB_API_URL=http://b.example"}, "LICGATE_GITHUB_API_URL", "not https"},
 	    {{"LICGATE_LICENSE_TTL=0"}, "LICGATE_LICENSE_TTL", "from 1 to 604800"},
 	    {{"LICGATE_LICENSE_TTL=5m"}, "LICGATE_LICENSE_TTL", "whole number"},
 	    {{"LICGATE_LICENSE_TTL= 300"}, "LICGATE_LICENSE_TTL", "whole number"},
@@ -319,6 +326,33 @@ static void secrets_come_from_files(void **state)
 	assert_string_equal(told.last.place, "LICGATE_ADMIN_TOKEN_FILE");
 }
 
+/* A key of several lines: as they are, with the two characters \n between them, with carriage returns; always the same
+ * in the end. */
+static void a_pem_has_lines(void **state)
+{
+	(void)state;
+	static const char want[] = "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n";
+	static const char *const rows[] = {
+	    "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n",
+	    "-----BEGIN RSA PRIVATE KEY-----\\nAAAA\\n-----END RSA PRIVATE KEY-----",
+	    "-----BEGIN RSA PRIVATE KEY-----\r\nAAAA\r\n-----END RSA PRIVATE KEY-----\r\n",
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char setting[300], app[] = "LICGATE_GITHUB_APP_ID=1";
+		(void)snprintf(setting, sizeof(setting), "LICGATE_GITHUB_APP_KEY=%s", rows[i]);
+		char *environment[] = {base_url, secret_keys, setting, app, NULL};
+		struct told told;
+		struct config *c;
+		assert_int_equal(load(environment, &told, &c), OK);
+		assert_string_equal(c->github_app_key, want);
+		struct buf out = BUF_INIT(65536);
+		config_print(c, &out);
+		assert_null(strstr(out.data, "AAAA"));
+		buf_release(&out);
+		config_free(c);
+	}
+}
+
 /* A short token is taken, and known to be short: how it is told is the caller's. */
 static void a_short_admin_token_is_weak(void **state)
 {
@@ -381,6 +415,7 @@ int main(void)
 	    cmocka_unit_test(tells_every_problem),
 	    cmocka_unit_test(names_from_outside_are_told_harmlessly),
 	    cmocka_unit_test(secrets_come_from_files),
+	    cmocka_unit_test(a_pem_has_lines),
 	    cmocka_unit_test(a_short_admin_token_is_weak),
 	    cmocka_unit_test(trusts_its_proxies_alone),
 	    cmocka_unit_test(the_table_has_every_name),
