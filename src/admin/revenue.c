@@ -16,9 +16,11 @@ static const int64_t DAY_MS = 86400000;
 
 static const struct definition mrr_words[] = {
     {"mrr_cents", "sum over licences of their monthly amounts on the month's last day (today in the current month)"},
-    {"monthly_amount", "of a New or Renewal line: its price over the months it is for (monthly 1, annual 12, else the "
-                       "months of its term), rounded to a cent; of an Upgrade or Downgrade: its price over the rest of "
-                       "the term; of a Refund: minus the part of its original that was paid back, from that day on"},
+    {"monthly_amount",
+     "of a New or Renewal line: its price over the months it is for (monthly 1, annual 12, else the "
+     "months of its term), rounded to a cent; of an Upgrade or Downgrade: its price over the rest of "
+     "the term; of a Refund: minus the part of its original that was paid back, from that day on, with an "
+     "Upgrade of the same day beside it minus all of it"},
     {"term", "a line counts from maintenance start to end; where two terms of a licence meet, the later counts"},
     {"new_cents", "MRR of licences that had none in the month before, returning ones too"},
     {"expansion_cents", "what licences have more than in the month before"},
@@ -26,7 +28,8 @@ static const struct definition mrr_words[] = {
     {"churn_cents", "MRR in the month before of licences that have none now"},
     {"churn_rate", "churn_cents over the MRR of the month before"},
     {"refunds_cents", "money paid back in the month, re-pricings (repriced_cents) not among it"},
-    {"left_out", "sandbox licences, lines never paid (uncollectible), lines without a term (unplaced)"},
+    {"left_out",
+     "sandbox licences, lines never paid (uncollectible), lines of an unknown type or without a term (unplaced)"},
 };
 
 struct mrr_answer {

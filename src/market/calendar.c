@@ -44,6 +44,21 @@ int64_t month_last_day(int64_t month)
 	return month_first_day(month + 1) - 1;
 }
 
+static bool same_day_of_month(int64_t start, int64_t end)
+{
+	const int64_t day = start - month_first_day(month_of_day(start));
+	const int64_t end_day = end - month_first_day(month_of_day(end));
+	return day == end_day || (day > end_day && end == month_last_day(month_of_day(end))); /* 31 January, 28 February */
+}
+
+int64_t whole_months(int64_t start, int64_t end)
+{
+	for (int64_t after = end; after <= end + 1; after++)
+		if (after > start && same_day_of_month(start, after))
+			return month_of_day(after) - month_of_day(start);
+	return 0;
+}
+
 void month_text(int64_t month, char out[static MONTH_TEXT_SIZE])
 {
 	const unsigned year = (unsigned)(month / 12) % 10000, number = (unsigned)(month % 12) + 1;

@@ -14,6 +14,8 @@ int64_t day_or(const char *text, int64_t none);
 int64_t month_of_day(int64_t day);
 int64_t month_first_day(int64_t month);
 int64_t month_last_day(int64_t month);
+/* Whole calendar months from start to end, whether end is the day after the last one or the last one; 0: not whole. */
+int64_t whole_months(int64_t start, int64_t end);
 enum { MONTH_TEXT_SIZE = 8, DAY_TEXT_SIZE = 11 };
 void month_text(int64_t month, char out[static MONTH_TEXT_SIZE]); /* "2026-03" */
 void day_text(int64_t day, char out[static DAY_TEXT_SIZE]);       /* "2026-03-02" */

@@ -57,15 +57,11 @@ int64_t mrr_months(const struct market_sale *s)
 /* What is sold in the middle of a term is for the rest of it. */
 static int64_t monthly_of_change(const struct market_sale *s)
 {
-	const int64_t days = day_or(s->maintenance_end, 0) - day_or(s->maintenance_start, day_or(s->sale_date, 0));
-	if (days <= 0) {
-		const int64_t months = mrr_months(s);
-		return months ? part_of(s->price_cents, 1, months) : 0;
-	}
-	const int64_t months = months_of_days(days), off = days * 16 - months * 487;
-	if (off >= -2 * 16 && off <= 2 * 16) /* whole months, by two days */
+	const int64_t start = day_or(s->maintenance_start, day_or(s->sale_date, 0)), end = day_or(s->maintenance_end, 0);
+	const int64_t months = end > start ? whole_months(start, end) : mrr_months(s);
+	if (months)
 		return part_of(s->price_cents, 1, months);
-	return part_of(s->price_cents, 365, 12 * days);
+	return end > start ? part_of(s->price_cents, 365, 12 * (end - start)) : 0;
 }
 
 static bool is(const char *text, const char *what)
@@ -77,6 +73,8 @@ static bool is(const char *text, const char *what)
 static bool line_of(const struct market_sale *s, struct mrr_line *ret)
 {
 	const bool change = is(s->sale_type, "upgrade") || is(s->sale_type, "downgrade");
+	if (!change && !is(s->sale_type, "new") && !is(s->sale_type, "renewal") && !is(s->sale_type, "refund"))
+		return false;
 	const int64_t sold = day_or(s->sale_date, -1), start = day_or(s->maintenance_start, sold), months = mrr_months(s);
 	int64_t end = day_or(s->maintenance_end, -1);
 	if (end < 0 && start >= 0 && months)
@@ -185,7 +183,9 @@ static bool refund_line(const struct walk *w, const struct market_sale *s, struc
 	const struct market_sale *original = market_original(s, w->sales, w->count);
 	if (!line_of(original ? original : s, ret) || s->price_cents > PRICE_MAX || s->price_cents < -PRICE_MAX)
 		return false;
-	if (original) /* whose price is not zero */
+	if (original && market_repriced(s, w->sales, w->count))
+		ret->monthly_cents = -ret->monthly_cents; /* the upgrade beside it stands for all that follows */
+	else if (original)                            /* whose price is not zero */
 		ret->monthly_cents = part_of(ret->monthly_cents, s->price_cents, original->price_cents);
 	ret->kind = MRR_REFUND;
 	const int64_t sold = day_or(s->sale_date, ret->start);

@@ -147,6 +147,17 @@ static void a_repricing_is_no_loss(void **state)
 	                    "2026-02 mrr=10000 customers=1\n2026-03 mrr=20000 more=10000 repriced=-120000 customers=1");
 }
 
+/* Half of the year is left: half of the old price comes back, half of the new one is paid. */
+static void a_repricing_for_the_rest_of_a_term(void **state)
+{
+	struct market_fixture *m = *state;
+	sell(m, (struct line){"1", "E-1", "new", "2026-01-01", "2026-01-01", "2027-01-01", "Annual", 120000, 0, 0});
+	sell(m, (struct line){"2", "E-1", "refund", "2026-07-01", 0, 0, "Annual", -60000, "1", 0});
+	sell(m, (struct line){"3", "E-1", "upgrade", "2026-07-01", "2026-07-01", "2027-01-01", "Annual", 120000, 0, 0});
+	assert_string_equal(mrr_text(m, "2026-06-01", "2026-07-01", "2026-12-31"),
+	                    "2026-06 mrr=10000 customers=1\n2026-07 mrr=20000 more=10000 repriced=-60000 customers=1");
+}
+
 static void what_is_left_out(void **state)
 {
 	struct market_fixture *m = *state;
@@ -195,6 +206,19 @@ static void amounts_are_divided_to_the_nearest_cent(void **state)
 	const struct market_sale two_years = {
 	    .maintenance_start = "2026-01-01", .maintenance_end = "2028-01-01", .billing_period = "Annual"};
 	assert_int_equal(mrr_months(&two_years), 24);
+}
+
+static void months_are_calendar_months(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *start, *end;
+		int64_t months;
+	} cases[] = {{"2026-03-15", "2026-09-15", 6},  {"2026-03-15", "2026-09-14", 6}, {"2026-03-15", "2026-09-20", 0},
+	             {"2026-01-31", "2026-02-28", 1},  {"2026-02-28", "2026-03-28", 1}, {"2026-01-01", "2026-12-31", 12},
+	             {"2024-02-29", "2025-02-28", 12}, {"2026-03-02", "2026-03-02", 0}};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		assert_int_equal(whole_months(day_or(cases[i].start, 0), day_or(cases[i].end, 0)), cases[i].months);
 }
 
 static enum err run_trials(struct store_tx *tx, void *arg)
@@ -247,10 +271,12 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(upgrades_and_downgrades, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(refunds_take_away_what_was_sold, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_repricing_is_no_loss, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_repricing_for_the_rest_of_a_term, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(what_is_left_out, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_licence_under_two_ids_is_one, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(the_current_month_is_counted_today, set_up, tear_down),
 	    cmocka_unit_test(amounts_are_divided_to_the_nearest_cent),
+	    cmocka_unit_test(months_are_calendar_months),
 	    cmocka_unit_test_setup_teardown(evaluations_by_month, set_up, tear_down),
 	};
 	return crypto_init() ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
