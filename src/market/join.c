@@ -35,6 +35,13 @@ static int better(const void *x, const void *y)
 	return end != 0 ? end : text_order(a->license.row_key, b->license.row_key);
 }
 
+static int latest_first(const void *x, const void *y)
+{
+	const struct market_sale *a = x, *b = y;
+	const int day = text_order(b->sale_date, a->sale_date);
+	return day != 0 ? day : text_order(b->transaction_id, a->transaction_id);
+}
+
 static enum err read_payments(struct store_tx *tx, struct arena *a, struct market_view *v)
 {
 	struct market_sale *sales = NULL;
@@ -42,6 +49,8 @@ static enum err read_payments(struct store_tx *tx, struct arena *a, struct marke
 	enum err err = store_market_sales(tx, str_of(v->license.row_key), MARKET_PAYMENTS_MAX, a, &sales, &count);
 	if (err != OK)
 		return err;
+	if (count > 0)
+		qsort(sales, count, sizeof *sales, latest_first);
 	v->payments = sales;
 	v->payment_count = count;
 	if (!v->license.billing_period)

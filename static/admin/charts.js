@@ -10,7 +10,8 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
 export const stateColours = { active: 'good', evaluation: 'info', cancelled_pending: 'violet', grace: 'warn', expired: 'bad', none: 'mute', unknown: 'faint', uninstalled: 'line' };
 
 /**
- * kind: 'area', 'bar' or 'rows' (bars that lie). labels: texts; sets: [{ name, colour, values, stack }].
+ * kind: 'area', 'bar' or 'rows' (bars that lie). labels: texts; sets: [{ name, colour, values, stack }]; format: of the
+ * values in the table.
  * summary: the chart in a sentence. Returns { element, update(data), end() }.
  */
 export function chart(kind) {
@@ -45,7 +46,7 @@ export function chart(kind) {
 		last = data;
 		canvas.setAttribute('aria-label', data.summary);
 		fill(numbers, table({ caption: data.summary, stack: false, rows: data.labels.map((label, i) => ({ label, i })),
-			columns: [{ label: data.labelled, cell: (r) => r.label }, ...data.sets.map((s) => ({ label: s.name, number: true, cell: (r) => number(s.values[r.i] ?? 0) }))] }));
+			columns: [{ label: data.labelled, cell: (r) => r.label }, ...data.sets.map((s) => ({ label: s.name, number: true, cell: (r) => (data.format ?? number)(s.values[r.i] ?? 0) }))] }));
 		if (globalThis.Chart) draw();
 		else {
 			box.hidden = true;

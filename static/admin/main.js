@@ -4,6 +4,8 @@
 import { resume, session, signIn, signOut } from './api.js';
 import { h, fill, message } from './dom.js';
 import { connect, disconnect } from './live.js';
+import { books } from './books.js';
+import { drift } from './drift.js';
 import { overview } from './overview.js';
 import { tenants } from './tenants.js';
 import { tenant } from './tenant.js';
@@ -16,7 +18,7 @@ import { migration } from './migration.js';
 
 const main = document.getElementById('view');
 const top_ = document.getElementById('top');
-const views = { overview: ['Overview', overview], tenants: ['Tenants', tenants], refusals: ['Refusals', refusals], feedback: ['Feedback', feedback], funnel: ['Funnel', funnel], deliveries: ['Deliveries', deliveries], migration: ['Migration', migration], mail: ['Mail', mail] };
+const views = { overview: ['Overview', overview], tenants: ['Tenants', tenants], refusals: ['Refusals', refusals], feedback: ['Feedback', feedback], funnel: ['Funnel', funnel], deliveries: ['Deliveries', deliveries], migration: ['Migration', migration], mail: ['Mail', mail], books: ['Books', books], drift: ['Drift', drift] };
 let end = null;
 let shown = null;
 

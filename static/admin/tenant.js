@@ -4,7 +4,7 @@ import { api } from './api.js';
 import { card, csvLink, debounce, empty, fill, h, list, message, table } from './dom.js';
 import { listen } from './live.js';
 import { override } from './override.js';
-import { ago, badge, day, duration, number, site } from './text.js';
+import { ago, badge, day, duration, money, number, reportDay, site, words } from './text.js';
 import { timeline } from './timeline.js';
 import { download } from './csv.js';
 
@@ -60,6 +60,25 @@ const siteCard = (t) => list([
 	['Description', t.description],
 ]);
 
+function marketplaceCard(m) {
+	if (!m) return empty('No report of a marketplace has this tenant.');
+	const payments = m.payments ?? [];
+	return [list([
+		['Plan', [words(m.license_type?.toLowerCase() ?? '–'), m.edition && `, ${m.edition}`, m.sandbox && ' (sandbox)']],
+		['Status', m.status && badge(m.status)],
+		['Tier', m.tier],
+		['Renewal', m.maintenance_end && [m.status === 'active' ? '' : 'ends ', reportDay(m.maintenance_end)]],
+		['Term began', reportDay(m.maintenance_start)],
+		['Billed', m.billing_period],
+		['Entitlement', m.entitlement],
+		['Joined by', m.joined_by?.replaceAll('_', ' ')],
+		['Conflict', !m.conflicts?.tenants && !m.conflicts?.licenses ? null : [m.conflicts.tenants && 'Its ids fit another tenant too. ', m.conflicts.licenses && 'Another licence of this tenant is in force. ', h('a', { href: '#/drift' }, 'Drift')]],
+	]),
+	payments.length > 0 && h('div', { class: 'scroll figures' }, table({ caption: 'Payments, newest first', rows: payments, columns: [
+		{ label: 'Day', cell: (p) => reportDay(p.sale_date) }, { label: 'What', cell: (p) => [p.sale_type, p.payment_status && p.payment_status !== 'paid' && h('span', { class: 'soft small' }, ` ${p.payment_status}`)] },
+		{ label: 'Tier', cell: (p) => p.tier ?? '–' }, { label: 'Paid', number: true, cell: (p) => money(p.amount_cents, p.currency) }] }))];
+}
+
 const aliasColumns = [
 	{ label: 'Kind', name: 'kind', cell: (a) => a.kind.replaceAll('_', ' ') },
 	{ label: 'Value', name: 'value', cell: (a) => a.value },
@@ -71,7 +90,7 @@ export function tenant(main, { key }) {
 	const title = h('h1', { tabindex: '-1' }, key);
 	const badges = h('span', {});
 	const said = h('div', { role: 'status' });
-	const license = h('div'), facts = h('div'), aliases = h('div', { class: 'scroll' }), users = h('div', { class: 'scroll' }), happened = h('div');
+	const license = h('div'), facts = h('div'), market = h('div'), aliases = h('div', { class: 'scroll' }), users = h('div', { class: 'scroll' }), happened = h('div');
 	const form = override(path, (text) => fill(said, message('good', text)));
 	let known = [];
 
@@ -93,12 +112,13 @@ export function tenant(main, { key }) {
 		return message(ok ? 'good' : 'bad', `${status ? `Answer ${status} after ${number(ms)} ms: ` : ''}${meaning}.`);
 	});
 
-	function show({ tenant: t, license: l, aliases: names }) {
+	function show({ tenant: t, license: l, marketplace: m, aliases: names }) {
 		title.textContent = site(t.base_url);
 		document.title = `${site(t.base_url)} · licgate`;
 		fill(badges, badge(l.state), ' ', badge(t.status));
 		fill(license, licenseCard(l));
 		fill(facts, siteCard(t));
+		fill(market, marketplaceCard(m));
 		known = names;
 		fill(aliases, names.length > 0 ? table({ caption: 'Every id this tenant was known by', columns: aliasColumns, rows: names }) : empty('None.'));
 		form.current(l.override);
@@ -147,7 +167,7 @@ export function tenant(main, { key }) {
 	fill(main, h('p', { class: 'small' }, h('a', { href: '#/tenants' }, '← Tenants')),
 		h('div', { class: 'head' }, title, badges, refresh, test), said,
 		h('div', { class: 'grid' },
-			card('Licence', {}, license), card('Site', {}, facts),
+			card('Licence', {}, license), card('Site', {}, facts), card('Purchase', {}, market),
 			card('History', { extra: csvLink(`${path}/events`) }, happened), form.element,
 			card('Accounts and seats', { extra: csvLink(`${path}/users`), flush: true }, users),
 			card('Known as', { flush: true, extra: h('button', { type: 'button', class: 'quiet', onclick: () => download('aliases', aliasColumns, known) }, 'CSV') }, aliases)));

@@ -40,3 +40,10 @@ export const badge = (name) => h('span', { class: 'badge', 'data-kind': kinds[na
 /** What the operator knows a site by: its host, without the scheme everybody has. */
 export const site = (baseUrl) => (baseUrl ?? '').replace(/^https:\/\//, '') || '(no address)';
 export const tenantHref = (key) => `#/tenants/${encodeURIComponent(key)}`;
+
+/** Whole cents as an amount: "$1,234.50". */
+export function money(cents, currency = 'USD') {
+	try { return new Intl.NumberFormat('en', { style: 'currency', currency }).format(cents / 100); } catch { return `${(cents / 100).toFixed(2)} ${currency}`; }
+}
+/** A day of a report (2026-03-02). */
+export const reportDay = (text) => (text && /^\d{4}-\d\d-\d\d$/.test(text) ? day(`${text}T00:00:00Z`) : text);

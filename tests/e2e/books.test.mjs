@@ -6,8 +6,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { binary, environment, Licgate, run } from './lib/licgate.mjs';
-import { Marketplace } from './lib/marketplace.mjs';
+import { Atlassian, active, notLicensed } from './lib/atlassian.mjs';
+import { binary, environment, Licgate, run, until } from './lib/licgate.mjs';
+import { license, Marketplace, realistic, sale } from './lib/marketplace.mjs';
 import { VendorYear } from './lib/vendor-year.mjs';
 
 const folder = (t) => {
@@ -126,4 +127,104 @@ test('polls killed at any point and run again give the same', { timeout: 600000 
   const server = await Licgate.start({ dir });
   t.after(() => server.stop().catch(() => {}));
   await assertBooks(server, year);
+});
+
+/* Tenants and licences in every relation to each other. */
+async function drifting(t) {
+  const world = await Atlassian.start(), market = await Marketplace.start(), dir = folder(t);
+  const server = await Licgate.start({ dir, env: { ...world.env, ...market.env, LICGATE_MARKETPLACE_INTERVAL: '604800' } });
+  t.after(async () => { await server.stop(); await market.stop(); await world.stop(); });
+  const ids = (n) => ({ entitlementId: license({}, n).appEntitlementId, entitlementNumber: license({}, n).appEntitlementNumber });
+  const install = async (name, n, answer, body = {}) => {
+    const site = world.site(name, answer);
+    assert.equal((await site.install(server, { body: { ...ids(n), ...body } })).status, 204);
+    return site;
+  };
+  return { world, market, dir, server, install };
+}
+
+test('drift: each kind of difference, what to do about it, as JSON, CSV and by kind', async (t) => {
+  const { market, dir, server, install } = await drifting(t);
+  const far = { maintenanceEndDate: '2099-12-31', lastUpdated: '2026-01-05' };
+  const expired = await install('expired', 1, active({ entitlementNumber: 'E-100001' }));
+  const locked = await install('locked', 2, notLicensed());
+  const fine = await install('fine', 3, active());
+  const gone = await install('gone', 4, active());
+  const twice = await install('twice', 5, active({ supportEntitlementNumber: license({}, 5).licenseId }));
+  const old = await install('old', 7, active()), now = await install('new', 7, active());
+  assert.equal((await gone.uninstall(server)).status, 204);
+  market.licenses = [license({ ...far, status: 'inactive' }, 1), license(far, 2), license(far, 3), license(far, 4), license(far, 5), license({ ...far, licenseId: license({}, 5).licenseId }, 6), license(far, 7),
+    license(far, 8), license({ ...far, installedOnSandbox: 'Yes' }, 9), license({ ...far, addonKey: 'com.example.another' }, 10), license({ ...far, licenseType: 'COMMUNITY' }, 11), license({ maintenanceEndDate: '2020-01-01' }, 12)];
+  await sync(dir, market);
+  await until('all looked up', async () => (await server.admin('tenants?limit=500')).json.tenants.every((x) => x.status === 'uninstalled' || x.license.source === 'lookup'));
+  const { status, json } = await server.admin('drift');
+  assert.equal(status, 200);
+  assert.ok(json.polled_at);
+  const said = json.drift.map((d) => [d.kind, d.tenant, d.entitlement]);
+  assert.deepEqual(said, [
+    ['expired_there', expired.clientKey, 'E-100001'], ['unlicensed_here', locked.clientKey, 'E-100002'], ['never_seen', null, 'E-100008'],
+    ['uninstalled_here', gone.clientKey, 'E-100004'], ['two_tenants', now.clientKey, 'E-100007'], ['two_licenses', twice.clientKey, 'E-100005'],
+  ]);
+  for (const d of json.drift) assert.ok(d.what_to_do.length > 30, d.kind);
+  assert.ok(!json.drift.some((d) => [fine.clientKey, old.clientKey].includes(d.tenant)));
+  assert.deepEqual(Object.entries(json.counts).filter(([, n]) => n > 0).map(([kind]) => kind), said.map(([kind]) => kind));
+  const { json: one } = await server.admin('drift?kind=never_seen&limit=1');
+  assert.deepEqual(one.drift.map((d) => d.entitlement), ['E-100008']);
+  assert.equal((await server.admin('drift?kind=no_such')).status, 400);
+  const { text, headers } = await server.admin('drift', { headers: { accept: 'text/csv' } });
+  assert.match(headers['content-type'], /^text\/csv/);
+  assert.equal(text.trim().split('\r\n').length, json.drift.length + 1);
+  // an override is the operator's own will: no drift; once it is over, it is one
+  await server.admin(`tenants/${locked.clientKey}/override`, { method: 'PUT', body: { state: 'active', until: new Date(Date.now() + 1500).toISOString(), reason: 'paid', by: 'Kim' } });
+  assert.equal((await server.admin('drift?kind=unlicensed_here')).json.drift.length, 0);
+  const over = await until('the override is over', async () => (await server.admin('drift?kind=override_over')).json.drift[0]);
+  assert.deepEqual([over.tenant, over.state], [locked.clientKey, 'none']);
+});
+
+test('a tenant shows its purchase, whichever side came first, by the strongest id', async (t) => {
+  const { world, market, dir, server, install } = await drifting(t);
+  const paid = (n) => [sale({ transactionId: 'AT-1', purchase: { saleDate: '2026-01-05' } }, n), sale({ transactionId: 'AT-2', purchase: { saleDate: '2026-02-05', saleType: 'Renewal', billingPeriod: 'Annual', purchasePrice: 1200.5, vendorAmount: 900.38 } }, n)];
+  market.licenses = [license({ tier: '50 Users', appEdition: 'advanced' }, 1)];
+  market.transactions = paid(1);
+  const early = await install('early', 1, active());
+  assert.equal((await server.admin(`tenants/${early.clientKey}`)).json.marketplace, null);
+  await sync(dir, market);
+  const view = async (site) => (await server.admin(`tenants/${site.clientKey}`)).json.marketplace;
+  const seen = await view(early);
+  assert.deepEqual([seen.entitlement, seen.status, seen.license_type, seen.tier, seen.edition, seen.maintenance_start, seen.maintenance_end, seen.billing_period, seen.sandbox],
+    ['E-100001', 'active', 'COMMERCIAL', '50 Users', 'advanced', '2026-01-01', '2026-12-31', 'annual', false]);
+  assert.deepEqual(seen.payments.map((p) => [p.transaction, p.amount_cents, p.vendor_amount_cents, p.currency]), [['AT-2', 120050, 90038, 'USD'], ['AT-1', 6250, 5313, 'USD']]);
+  assert.equal(seen.joined_by, 'entitlement');
+  // the row first, the tenant behind it; and by what its site tells of its licence, not by its install
+  market.licenses.push(license({}, 2), license({}, 3));
+  await sync(dir, market, '--full');
+  const late = await install('late', 2, active());
+  assert.equal((await view(late)).entitlement, 'E-100002');
+  const told = world.site('told', active({ supportEntitlementNumber: license({}, 3).licenseId }));
+  assert.equal((await told.install(server)).status, 204);
+  assert.equal((await until('joined by what the site told', () => view(told))).joined_by, 'sen');
+  // news of a joined licence names the tenant
+  market.licenses[0] = license({ tier: '50 Users', status: 'cancelled', lastUpdated: new Date().toISOString().slice(0, 10) }, 1);
+  await sync(dir, market);
+  const [event] = (await server.events('&type=purchase.cancelled'));
+  assert.deepEqual([event.data.tenant, event.data.entitlement, event.data.effective_at, event.data.previous.status], [early.clientKey, 'E-100001', '2026-12-31T00:00:00Z', 'active']);
+});
+
+test('books as CSV; wrong questions are refused', async (t) => {
+  const { market, dir, server } = await drifting(t);
+  Object.assign(market, realistic());
+  await sync(dir, market);
+  for (const [path_, header] of [['books/transactions', 'transaction,line,sale_date'], ['books/mrr', 'month,currency,mrr_cents'], ['books/trials', 'month,started']]) {
+    const { status, text } = await server.admin(path_, { headers: { accept: 'text/csv' } });
+    assert.equal(status, 200);
+    assert.ok(text.startsWith(header), text);
+    const { json } = await server.admin(path_);
+    assert.ok(Object.keys(json.definitions).length > 3);
+    for (const query of ['from=2026-13', 'from=yesterday', 'from=2026-02-30', 'from=2026-03&to=2026-02', 'from=2026-01&from=2026-02', 'limit=0', 'format=xml']) assert.equal((await server.admin(`${path_}?${query}`)).status, 400, query);
+    assert.equal((await server.admin(path_, { token: null })).status, 401);
+  }
+  assert.equal((await server.admin('books/transactions?cursor=nonsense')).status, 400);
+  const { text } = await server.admin('books/transactions?format=csv');
+  assert.equal(text.trim().split('\r\n').length, 1 + market.transactions.length);
+  assert.doesNotMatch(text, /customer\.example|Tina|Springfield/);
 });
