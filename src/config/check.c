@@ -54,6 +54,25 @@ static void forge_known(struct check *k)
 	url_secure(k, "LICGATE_FORGE_LICENSE_URL", c->forge_license_url);
 }
 
+/* What is tracked is what is passed on; keys travel in a header, with a colon behind them. */
+static void segment_whole(struct check *k)
+{
+	const struct config *c = k->config;
+	const struct {
+		const char *name, *key;
+	} keys[] = {{"LICGATE_SEGMENT_WRITE_KEY", c->segment_write_key}, {"LICGATE_SEGMENT_FORWARD", c->segment_forward}};
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (keys[i].key &&
+		    (strlen(keys[i].key) > 200 || !str_printable(str_of(keys[i].key)) || strchr(keys[i].key, ':')))
+			tell(k, keys[i].name, "is no write key: it is over 200 characters, or has a colon or a control character");
+	if (!c->segment_forward)
+		return;
+	if (!c->segment_write_key)
+		tell(k, "LICGATE_SEGMENT_WRITE_KEY",
+		     "is not set, but LICGATE_SEGMENT_FORWARD is: nothing is tracked to pass on");
+	url_secure(k, "LICGATE_SEGMENT_URL", c->segment_url);
+}
+
 static void tls_whole(struct check *k)
 {
 	const struct config *c = k->config;
@@ -176,6 +195,7 @@ enum err config_check(const struct config *c, problem_fn *tell_problem, void *ar
 	struct check k = {.config = c, .tell = tell_problem, .arg = arg};
 	urls_secure(&k);
 	forge_known(&k);
+	segment_whole(&k);
 	tls_whole(&k);
 	admin_token_sendable(&k);
 	database_known(&k);

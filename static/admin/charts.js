@@ -26,6 +26,7 @@ export function chart(kind) {
 		const rows = kind === 'rows', stacked = kind !== 'rows';
 		const axis = { grid: { color: colour('line'), drawBorder: false }, ticks: { color: colour('soft'), maxRotation: 0, autoSkipPadding: 16, precision: 0 }, beginAtZero: true };
 		const names = { ...axis, grid: { display: false }, ticks: { ...axis.ticks } };
+		if (rows) names.ticks.autoSkip = last.labels.length > 10;
 		if (rows) names.ticks.callback = (_, i) => cut(last.labels[i], box.clientWidth < 360 ? 14 : 20); // the tip and the table have the whole
 		return {
 			responsive: true, maintainAspectRatio: false, animation: false, indexAxis: rows ? 'y' : 'x', interaction: { mode: 'index', intersect: false, axis: rows ? 'y' : 'x' },

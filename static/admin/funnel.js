@@ -52,6 +52,7 @@ export function funnel(main, { query, remember }) {
 	const said = h('div'), asTable = h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Steps as a table' });
 	const campaigns = h('div', { class: 'scroll tall', tabindex: '0', role: 'region', 'aria-label': 'Campaigns' });
 	const charts = { steps: chart('rows'), weeks: chart('bar') };
+	charts.steps.element.classList.add('tall');
 	const asked = () => new URLSearchParams({ from: from.value, to: to.value }).toString();
 	let csv = csvLink('funnel', asked());
 	let latest = 0;

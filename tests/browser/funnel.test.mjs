@@ -70,7 +70,7 @@ test('the chart says what the API says; the time stays in the address; CSV is a 
   assert.ok(summary.includes(`${told.visit} visit`) && summary.includes(`${told.install} install`), summary);
   const row = page.getByRole('region', { name: 'Steps as a table' }).getByRole('row', { name: /^Listing view/ });
   assert.equal(await row.getByRole('cell').nth(1).textContent(), String(told.listing_view));
-  await page.getByLabel('From').fill(ago(3).slice(0, 10));
+  await page.getByLabel('From', { exact: true }).fill(ago(3).slice(0, 10));
   await until('in the address', () => page.url().includes(`from=${ago(3).slice(0, 10)}`));
   const fewer = counts(await funnel(app, `?from=${ago(3).slice(0, 10)}`));
   assert.ok(fewer.visit < told.visit);
