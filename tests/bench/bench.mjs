@@ -18,6 +18,7 @@ process.env.LICGATE_BINARY = path.join(project, 'build/release/licgate');
 const { Licgate, SECRET_KEYS, request } = await import('../e2e/lib/licgate.mjs');
 const { Atlassian, active } = await import('../e2e/lib/atlassian.mjs');
 const { deliveries } = await import('./deliveries.mjs');
+const { segment } = await import('./segment.mjs');
 const programs = path.join(project, 'build/release/tests/bench');
 const dir = mkdtempSync(path.join(os.tmpdir(), 'licgate-bench-'));
 const seconds = Number(process.env.BENCH_SECONDS ?? 4);
@@ -278,6 +279,7 @@ const parts = {
   },
 };
 
+parts.segment = () => segment({ dir, median, programs, round, rounds, say, start });
 parts.deliveries = () => deliveries({ dir, freePort, load, median, pin, program, programs, round, rounds, say, seeded, start, targets });
 
 const wanted = process.argv.slice(2).length ? process.argv.slice(2) : Object.keys(parts);
