@@ -11,7 +11,7 @@
 #include "admin/params.h"
 #include "admin/parts.h"
 #include "base/cleanup.h"
-#include "base/json.h"
+#include "events/endpoint_body.h"
 #include "store/endpoints.h"
 
 enum {
@@ -306,25 +306,6 @@ void admin_delivery_replay(struct request *req, void *room)
 	replay_start(r, replay_one);
 }
 
-/* {"after":SEQ}. False: answered. */
-static bool after_read(struct request *req, int64_t *ret)
-{
-	__cleanup_json json_t *body = NULL;
-	enum err err = json_read_object(req->body, &body);
-	if (err == ERR_NOMEM) {
-		reply_err(req, err);
-		return false;
-	}
-	int64_t after = -1;
-	if (err != OK || json_object_size(body) != 1 || json_get_int(body, "after", &after) != JSON_GOT || after < 0) {
-		reply_problem(req, 400, "bad_request", "the body is {\"after\":SEQ}: events behind that seq are sent again",
-		              NULL, 0);
-		return false;
-	}
-	*ret = after;
-	return true;
-}
-
 void admin_endpoint_replay(struct request *req, void *room)
 {
 	struct str id;
@@ -334,8 +315,15 @@ void admin_endpoint_replay(struct request *req, void *room)
 		reply_problem(req, 404, "no_such_endpoint", "no endpoint has this id", NULL, 0);
 		return;
 	}
-	if (!after_read(req, &after))
+	const char *wrong = NULL;
+	enum err err = replay_body_read(req->body, &after, &wrong);
+	if (err != OK) {
+		if (wrong)
+			reply_problem(req, 400, "bad_request", wrong, NULL, 0);
+		else
+			reply_err(req, err);
 		return;
+	}
 	struct replay *r = replay_new(req, room);
 	if (!r)
 		return;

@@ -2,7 +2,7 @@
  *
  * A secret is in one answer, of the request that made it, and in no other. Changes are answered when they are durable.
  */
-#include "events/endpoints.h"
+#include "events/endpoint_body.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -12,12 +12,11 @@
 #include "admin/params.h"
 #include "admin/parts.h"
 #include "base/cleanup.h"
-#include "base/json.h"
 #include "base/secret.h"
 #include "events/request_write.h"
 #include "store/deliveries.h"
 
-enum { JSON_MAX = 4 * 1024 * 1024, LIST_ARENA_MAX = 4 * 1024 * 1024, ID_MAX = 64, TYPES_MAX = 64 };
+enum { JSON_MAX = 4 * 1024 * 1024, LIST_ARENA_MAX = 4 * 1024 * 1024, ID_MAX = 64 };
 
 /* ---- list ---- */
 
@@ -224,57 +223,6 @@ static void answer_secret(struct request *req, int status, const char *id, const
 
 /* ---- add ---- */
 
-/* Only what is known: a misspelt "types" must not quietly mean all of them. */
-static const char *members_wrong(json_t *body)
-{
-	const char *name;
-	json_t *value;
-	json_object_foreach(body, name, value)
-	{
-		(void)value;
-		if (strcmp(name, "url") != 0 && strcmp(name, "types") != 0)
-			return "an endpoint has url and types, nothing else";
-	}
-	return NULL;
-}
-
-static const char *types_read(const json_t *body, struct arena *a, struct new_endpoint *ret)
-{
-	const json_t *types = json_object_get(body, "types");
-	if (!types || json_is_null(types))
-		return NULL;
-	const size_t count = json_array_size(types);
-	if (!json_is_array(types) || count == 0 || count > TYPES_MAX)
-		return "types: a list of event types; leave it out for all of them";
-	const char **at = arena_zalloc(a, count * sizeof(*at));
-	for (size_t i = 0; at && i < count; i++) {
-		const json_t *type = json_array_get(types, i);
-		const struct str text = {json_string_value(type), json_string_length(type)};
-		if (!json_is_string(type) || !event_type_known(text))
-			return "types: one of them is no event type";
-		if (!(at[i] = arena_strz(a, text)))
-			return "out of memory";
-	}
-	ret->types = at;
-	ret->type_count = count;
-	return at ? NULL : "out of memory";
-}
-
-static const char *wanted_read(json_t *body, bool allow_insecure, struct arena *a, struct new_endpoint *ret)
-{
-	struct str url;
-	const char *wrong = members_wrong(body);
-	if (wrong)
-		return wrong;
-	if (json_get_str(body, "url", &url) != JSON_GOT)
-		return "url: a text is needed";
-	if ((wrong = endpoint_url_wrong(url, allow_insecure)) != NULL)
-		return wrong;
-	if (!(ret->url = arena_strz(a, url)))
-		return "out of memory";
-	return types_read(body, a, ret);
-}
-
 static enum err add_run(struct request_write *w, struct store_tx *tx)
 {
 	struct change *c = (struct change *)w;
@@ -295,17 +243,15 @@ static void add_answer(struct request_write *w, struct request *req)
 void admin_endpoint_add(struct request *req, void *room)
 {
 	const struct admin *a = room;
-	__cleanup_json json_t *body = NULL;
 	struct new_endpoint wanted = {0};
-	enum err err = json_read_object(req->body, &body);
-	if (err == ERR_NOMEM) {
-		reply_err(req, err);
-		return;
-	}
-	const char *wrong = err == OK ? wanted_read(body, a->connect->config->allow_insecure_hosts, &req->arena, &wanted)
-	                              : "the body is not a JSON object";
-	if (wrong) {
-		reply_problem(req, 400, "bad_request", wrong, NULL, 0);
+	const char *wrong = NULL;
+	enum err err =
+	    endpoint_body_read(req->body, a->connect->config->allow_insecure_hosts, &req->arena, &wanted, &wrong);
+	if (err != OK) {
+		if (wrong)
+			reply_problem(req, 400, "bad_request", wrong, NULL, 0);
+		else
+			reply_err(req, err);
 		return;
 	}
 	struct change *c = change_new(req, a);

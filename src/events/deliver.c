@@ -19,9 +19,9 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "base/metrics.h"
 #include "base/secret.h"
 #include "events/deliver_endpoint.h"
+#include "events/deliver_metrics.h"
 
 enum {
 	GATHER_MS = 4, /* ends that come close together share a turn */
@@ -49,7 +49,6 @@ struct deliveries {
 	struct http_client *client; /* its own, so that deliveries and licence look-ups never wait for each other */
 	char owner[OWNER_LEN + 1];
 	_Atomic uint64_t changes;
-	_Atomic int64_t in_flight;
 
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
@@ -74,7 +73,7 @@ struct deliveries {
 	bool purging;
 	int64_t purged;
 
-	struct metric *delivered, *failed, *dead, *given_back, *seconds;
+	struct delivery_metrics metrics;
 };
 
 static void turn(void *arg);
@@ -113,7 +112,7 @@ static void end_attempt(struct attempt *a, enum err err, int status, int64_t ret
 	a->link = d->ended;
 	d->ended = a;
 	/* the last one under way has nothing to wait for */
-	const bool last = atomic_fetch_sub(&d->in_flight, 1) == 1;
+	const bool last = atomic_fetch_sub(&d->metrics.in_flight, 1) == 1;
 	arm(d, last ? 0 : GATHER_MS);
 	pthread_mutex_unlock(&d->lock);
 }
@@ -210,25 +209,9 @@ static void release_batch(struct deliveries *d)
 	}
 }
 
-static struct receiver *receiver_of(const struct deliveries *d, const char *id)
-{
-	struct receiver *r = d->receivers;
-	while (r && strcmp(r->id, id) != 0)
-		r = r->next;
-	return r;
-}
-
-static size_t under_way(const struct deliveries *d)
-{
-	size_t count = 0;
-	for (const struct receiver *r = d->receivers; r; r = r->next)
-		count += receiver_under_way(r);
-	return count;
-}
-
 static enum err claim_for(struct deliveries *d, struct store_tx *tx, size_t i, size_t room)
 {
-	struct receiver *r = receiver_of(d, d->rows[i].id);
+	struct receiver *r = receiver_find(d->receivers, d->rows[i].id);
 	const size_t own = r ? receiver_room(r, clock_mono_ms(d->options.clock)) : 0;
 	const int64_t now = clock_wall_ms(d->options.clock);
 	d->claimed[i] = (struct claimed){.endpoint = d->rows[i].id};
@@ -253,7 +236,7 @@ static enum err claim_for(struct deliveries *d, struct store_tx *tx, size_t i, s
 /* Endpoints take turns at being first, so that all get their share of the total. */
 static enum err claim_all(struct deliveries *d, struct store_tx *tx)
 {
-	size_t room = IN_FLIGHT_TOTAL - under_way(d);
+	size_t room = IN_FLIGHT_TOTAL - receivers_under_way(d->receivers);
 	d->claimed = arena_zalloc(&d->arena, (d->row_count + 1) * sizeof(*d->claimed));
 	if (!d->claimed)
 		return ERR_NOMEM;
@@ -301,26 +284,6 @@ static enum err turn_run(struct store_job *job, struct store_tx *tx)
 
 /* ---- after the commit ---- */
 
-static void tell_end(struct deliveries *d, const struct attempt *a, const struct verdict_on_attempt *v)
-{
-	metric_inc(v->result == ATTEMPT_DELIVERED     ? d->delivered
-	           : v->result == ATTEMPT_FAILED      ? d->failed
-	           : v->result == ATTEMPT_LAST_FAILED ? d->dead
-	                                              : d->given_back);
-	if (v->result == ATTEMPT_UNDECIDED)
-		return;
-	metric_observe_us(d->seconds, a->duration_ms * 1000);
-	if (v->result == ATTEMPT_DELIVERED)
-		return;
-	log_event(v->result == ATTEMPT_LAST_FAILED ? LOG_WARN : LOG_INFO,
-	          v->result == ATTEMPT_LAST_FAILED ? "delivery.dead" : "delivery.failed", LF_Z("endpoint", a->receiver->id),
-	          LF_Z("event_id", a->event_id), LF_Z("error", v->error), LF_INT("status", a->end.status),
-	          LF_INT("attempt", a->end.number), LF_INT("ms", a->duration_ms));
-	if (v->gone)
-		log_event(LOG_WARN, "endpoint.disabled", LF_Z("endpoint", a->receiver->id), LF_Z("reason", "gone"),
-		          LF_Z("do", "it answered 410: enable it again in the admin page when it is back"));
-}
-
 /* What the ends of one endpoint say together about its pace. */
 static void pace(struct deliveries *d, struct receiver *r)
 {
@@ -341,14 +304,14 @@ static void pace(struct deliveries *d, struct receiver *r)
 static void take_claims(struct deliveries *d)
 {
 	for (size_t i = 0; i < d->row_count; i++) {
-		struct receiver *r = receiver_of(d, d->claimed[i].endpoint);
+		struct receiver *r = receiver_find(d->receivers, d->claimed[i].endpoint);
 		for (size_t k = 0; k < d->claimed[i].count; k++) {
 			struct attempt *a = NULL;
 			if (!r || attempt_new(r, &d->claimed[i].at[k], d, &a) != OK)
 				continue; /* out of memory: its lease ends by itself */
 			a->link = d->to_send;
 			d->to_send = a;
-			atomic_fetch_add(&d->in_flight, 1);
+			atomic_fetch_add(&d->metrics.in_flight, 1);
 		}
 	}
 }
@@ -397,7 +360,7 @@ static void turn_done(struct store_job *job, enum err err)
 		    clock_mono_ms(d->options.clock) + (d->purged >= PURGE_BATCH ? PURGE_AGAIN_MS : PURGE_EVERY_MS);
 	for (const struct attempt *a = d->batch; a; a = a->link) {
 		const struct verdict_on_attempt v = attempt_judge(&a->end);
-		tell_end(d, a, &v);
+		delivery_count(&d->metrics, a, &v);
 	}
 	for (struct receiver *r = d->receivers; r; r = r->next)
 		pace(d, r);
@@ -444,56 +407,6 @@ static void turn(void *arg)
 		turn_done(&d->job, err);
 }
 
-/* ---- backlog ---- */
-
-struct count {
-	const char *status;
-	int64_t count;
-};
-
-static enum err count_read(struct store_tx *tx, void *arg)
-{
-	struct count *c = arg;
-	return store_delivery_count(tx, STR(""), c->status, &c->count);
-}
-
-static int64_t count_status(struct deliveries *d, const char *status)
-{
-	struct count c = {.status = status};
-	return store_read(d->options.store, count_read, &c) == OK ? c.count : -1;
-}
-
-static int64_t gauge_pending(void *d)
-{
-	return count_status(d, "pending");
-}
-
-static int64_t gauge_dead(void *d)
-{
-	return count_status(d, "dead");
-}
-
-static int64_t gauge_in_flight(void *arg)
-{
-	struct deliveries *d = arg;
-	return atomic_load(&d->in_flight);
-}
-
-static void register_metrics(struct deliveries *d)
-{
-	const char *help = "Attempts to deliver an event by result; dead: the last attempt failed.";
-	d->delivered = metric_counter("licgate_delivery_attempts_total", help, "result=\"delivered\"");
-	d->failed = metric_counter("licgate_delivery_attempts_total", help, "result=\"failed\"");
-	d->dead = metric_counter("licgate_delivery_attempts_total", help, "result=\"dead\"");
-	d->given_back = metric_counter("licgate_delivery_attempts_total", help, "result=\"not_made\"");
-	d->seconds = metric_histogram("licgate_delivery_seconds", "Duration of attempts to deliver an event.", NULL);
-	metric_gauge_fn("licgate_deliveries", "Deliveries by status: pending ones wait or are under way.",
-	                "status=\"pending\"", gauge_pending, d);
-	metric_gauge_fn("licgate_deliveries", "Deliveries by status: pending ones wait or are under way.",
-	                "status=\"dead\"", gauge_dead, d);
-	metric_gauge_fn("licgate_deliveries_in_flight", "Attempts under way.", NULL, gauge_in_flight, d);
-}
-
 uint64_t deliveries_changes(const struct deliveries *d)
 {
 	return d ? atomic_load(&d->changes) : 0;
@@ -533,7 +446,7 @@ enum err deliveries_start(const struct deliveries_options *o, struct deliveries 
 	arena_init(&d->arena, CLAIM_ARENA_MAX);
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->idle, NULL);
-	register_metrics(d);
+	delivery_metrics_register(&d->metrics, o->store);
 	enum err err = random_text(d->owner, OWNER_LEN) ? OK : ERR_IO;
 	if (err == OK && !o->call)
 		err = own_client(d);
@@ -574,7 +487,7 @@ void deliveries_stop(struct deliveries *d)
 	take_ended(d);
 	if (d->batch && store_write(d->options.store, note_last, d) != OK)
 		log_event(LOG_WARN, "deliveries.not_noted", LF_Z("then", "what was under way is delivered again"));
-	metric_forget(d);
+	metric_forget(&d->metrics);
 	http_client_free(d->client);
 	receivers_free(d->receivers);
 	arena_release(&d->arena);

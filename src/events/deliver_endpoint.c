@@ -26,7 +26,7 @@ static void receiver_free(struct receiver *r)
 	free(r);
 }
 
-static struct receiver *receiver_find(struct receiver *list, const char *id)
+struct receiver *receiver_find(struct receiver *list, const char *id)
 {
 	while (list && strcmp(list->id, id) != 0)
 		list = list->next;
@@ -143,11 +143,19 @@ void receivers_free(struct receiver *list)
 	}
 }
 
-size_t receiver_under_way(const struct receiver *r)
+static size_t receiver_under_way(const struct receiver *r)
 {
 	size_t count = 0;
 	for (const struct attempt *a = r->attempts; a; a = a->next)
 		count += !a->noted;
+	return count;
+}
+
+size_t receivers_under_way(const struct receiver *list)
+{
+	size_t count = 0;
+	for (; list; list = list->next)
+		count += receiver_under_way(list);
 	return count;
 }
 

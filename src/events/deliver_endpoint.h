@@ -43,8 +43,9 @@ enum err receiver_follow(struct receiver **list, const struct endpoint_row *row,
 /* Frees those that were not seen and have nothing under way; forgets what was seen. */
 void receivers_sweep(struct receiver **list);
 void receivers_free(struct receiver *list);
-/* Attempts that are not over. */
-size_t receiver_under_way(const struct receiver *r);
+struct receiver *receiver_find(struct receiver *list, const char *id); /* NULL: none */
+/* Attempts at all of them that are not over. */
+size_t receivers_under_way(const struct receiver *list);
 /* How many more attempts it takes now. */
 size_t receiver_room(const struct receiver *r, int64_t now_mono_ms);
 bool receiver_lane_busy(const struct receiver *r, const char *lane);

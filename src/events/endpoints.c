@@ -122,7 +122,7 @@ enum err endpoint_add(struct store_tx *tx, const struct keyring *keys, const str
 		return err;
 	if (count >= ENDPOINTS_MAX)
 		return ERR_FULL;
-	memcpy(ret_id, "ep_", 3);
+	(void)snprintf(ret_id, ENDPOINT_ID_SIZE, "ep_");
 	if (!random_text(ret_id + 3, ENDPOINT_ID_SIZE - sizeof("ep_")) || !signing_secret_new(ret_secret))
 		return ERR_IO;
 	struct endpoint_row row = {

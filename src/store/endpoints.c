@@ -8,7 +8,8 @@
 static enum err put_types(struct store_tx *tx, const struct endpoint_row *e)
 {
 	enum err err = sql_run(tx, NULL, "DELETE FROM endpoint_types WHERE endpoint = $1", V_Z(e->id));
-	for (size_t i = 0; err == OK && i < e->type_count; i++)
+	const size_t count = e->types ? e->type_count : 0;
+	for (size_t i = 0; err == OK && i < count; i++)
 		err = sql_run(
 		    tx, NULL,
 		    "INSERT INTO endpoint_types (endpoint, type) VALUES ($1, $2) ON CONFLICT (endpoint, type) DO NOTHING",
