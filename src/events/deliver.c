@@ -212,16 +212,16 @@ static void release_batch(struct deliveries *d)
 static enum err claim_for(struct deliveries *d, struct store_tx *tx, size_t i, size_t room)
 {
 	struct receiver *r = receiver_find(d->receivers, d->rows[i].id);
-	const size_t own = r ? receiver_room(r, clock_mono_ms(d->options.clock)) : 0;
+	const size_t own = r ? receiver_share(r, room, clock_mono_ms(d->options.clock)) : 0;
 	const int64_t now = clock_wall_ms(d->options.clock);
 	d->claimed[i] = (struct claimed){.endpoint = d->rows[i].id};
-	if (own == 0 || room == 0)
+	if (own == 0)
 		return OK;
 	const struct claiming c = {.endpoint = r->id,
 	                           .owner = d->owner,
 	                           .now = now,
 	                           .lease_until = now + DELIVERY_LEASE_MS,
-	                           .max = own < room ? own : room,
+	                           .max = own,
 	                           .busy = lane_busy,
 	                           .arg = r};
 	int64_t next = 0;

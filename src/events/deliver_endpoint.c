@@ -159,12 +159,15 @@ size_t receivers_under_way(const struct receiver *list)
 	return count;
 }
 
-size_t receiver_room(const struct receiver *r, int64_t now_mono_ms)
+size_t receiver_share(const struct receiver *r, size_t room, int64_t now_mono_ms)
 {
 	const size_t under_way = receiver_under_way(r);
 	if (r->disabled || r->unreadable || now_mono_ms < r->slow_until_mono_ms || under_way >= r->most)
 		return 0;
-	return r->most - under_way;
+	size_t share = room > under_way ? (room - under_way) / 2 : 0;
+	if (share == 0 && under_way == 0)
+		share = room > 0;
+	return share < r->most - under_way ? share : r->most - under_way;
 }
 
 bool receiver_lane_busy(const struct receiver *r, const char *lane)

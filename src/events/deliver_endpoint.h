@@ -46,8 +46,9 @@ void receivers_free(struct receiver *list);
 struct receiver *receiver_find(struct receiver *list, const char *id); /* NULL: none */
 /* Attempts at all of them that are not over. */
 size_t receivers_under_way(const struct receiver *list);
-/* How many more attempts it takes now. */
-size_t receiver_room(const struct receiver *r, int64_t now_mono_ms);
+/* How many more attempts it may have now, of `room` that are free for all. It never has more under way than are left
+ * free: however many endpoints are slow, there is room for one that is not. */
+size_t receiver_share(const struct receiver *r, size_t room, int64_t now_mono_ms);
 bool receiver_lane_busy(const struct receiver *r, const char *lane);
 
 /* After a batch of ends: it takes more again, or less. */

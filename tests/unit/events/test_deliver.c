@@ -312,28 +312,55 @@ static void one_at_a_time_per_tenant(void **state)
 	assert_string_equal(w.sent[3].id, w.sent[0].id);
 }
 
-static void fifty_at_an_endpoint_two_hundred_at_all(void **state)
+static size_t calls_to(const char *url)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < w.count; i++)
+		count += strcmp(w.sent[i].url, url) == 0;
+	return count;
+}
+
+static void fifty_at_an_endpoint(void **state)
 {
 	(void)state;
 	char tenant[16];
-	for (int i = 1; i < 6; i++)
-		add_endpoint("https://hooks.example.com/more");
 	for (int i = 0; i < 60; i++) {
 		(void)snprintf(tenant, sizeof(tenant), "t%d", i);
 		happens(tenant);
 	}
-	assert_int_equal(w.count, IN_FLIGHT_TOTAL);
-	size_t first = 0;
-	for (size_t i = 0; i < w.count; i++)
-		first += strcmp(w.sent[i].url, "https://hooks.example.com/a") == 0;
-	assert_true(first <= ENDPOINT_IN_FLIGHT);
-	while (w.count < 360) {
+	assert_int_equal(w.count, ENDPOINT_IN_FLIGHT);
+	answer_all(204);
+	assert_int_equal(w.count, 60);
+}
+
+/* However many do not answer, one that is new finds room. */
+static void two_hundred_at_all_and_always_room_for_one_more(void **state)
+{
+	(void)state;
+	char tenant[16], url[64];
+	for (int i = 1; i < 12; i++) {
+		(void)snprintf(url, sizeof(url), "https://hooks.example.com/%d", i);
+		add_endpoint(url);
+	}
+	for (int i = 0; i < 60; i++) {
+		(void)snprintf(tenant, sizeof(tenant), "t%d", i);
+		happens(tenant);
+	}
+	assert_true(w.count < IN_FLIGHT_TOTAL);
+	for (int i = 1; i < 12; i++) {
+		(void)snprintf(url, sizeof(url), "https://hooks.example.com/%d", i);
+		assert_in_range(calls_to(url), 1, ENDPOINT_IN_FLIGHT);
+	}
+	add_endpoint("https://hooks.example.com/new");
+	happens("another");
+	assert_int_equal(calls_to("https://hooks.example.com/new"), 1);
+	while (w.count < 12 * 60 + 13) {
 		const size_t before = w.count;
 		answer_all(204);
 		assert_true(w.count > before);
 	}
 	answer_all(204);
-	assert_int_equal(w.count, 360); /* each event to each endpoint once */
+	assert_int_equal(w.count, 12 * 60 + 13); /* each event to each endpoint once */
 }
 
 static void one_that_says_slow_down_gets_less(void **state)
@@ -461,7 +488,8 @@ int main(void)
 	    T(retries_follow_the_table_with_the_same_words),
 	    T(both_secrets_sign_for_a_day),
 	    T(one_at_a_time_per_tenant),
-	    T(fifty_at_an_endpoint_two_hundred_at_all),
+	    T(fifty_at_an_endpoint),
+	    T(two_hundred_at_all_and_always_room_for_one_more),
 	    T(one_that_says_slow_down_gets_less),
 	    T(one_that_is_gone_gets_nothing_until_it_is_enabled),
 	    T(what_could_not_be_made_is_made_soon_and_costs_no_attempt),
