@@ -35,8 +35,9 @@ enum err store_alias_find(struct store_tx *tx, struct str prefix, size_t max, st
 	if (prefix.len > ALIAS_PREFIX_MAX)
 		return ERR_TOO_LARGE;
 	for (size_t i = 0; i < prefix.len; i++) {
-		const char c = prefix.ptr[i];
-		low[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+		low[i] = prefix.ptr[i];
+		if (low[i] >= 'A' && low[i] <= 'Z')
+			low[i] = (char)(low[i] + ('a' - 'A'));
 	}
 	memcpy(low + prefix.len, BEHIND, sizeof(BEHIND));
 	__cleanup(rows_close) struct rows r =
