@@ -12,6 +12,7 @@ RUN apt-get update -qq \
 COPY --from=build /src/build/release/licgate /usr/local/bin/licgate
 COPY --from=build /src/descriptor /usr/share/licgate/descriptor
 COPY --from=build /src/static /usr/share/licgate/static
+COPY --from=build /src/mail /usr/share/licgate/mail
 USER licgate
 WORKDIR /var/lib/licgate
 VOLUME /var/lib/licgate
@@ -20,7 +21,8 @@ ENV LICGATE_LISTEN=0.0.0.0:8080 \
     LICGATE_DATABASE=sqlite:/var/lib/licgate/licgate.db \
     LICGATE_DESCRIPTOR=/usr/share/licgate/descriptor/atlassian-connect.json \
     LICGATE_FEATURES=/usr/share/licgate/descriptor/features.json \
-    LICGATE_STATIC=/usr/share/licgate/static
+    LICGATE_STATIC=/usr/share/licgate/static \
+    LICGATE_MAIL_DIR=/usr/share/licgate/mail
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 # The binary asks itself: no curl or wget in the image.

@@ -197,18 +197,18 @@ void quoted_printable(struct buf *out, struct str text)
 			continue;
 		}
 		const bool blank = (c == ' ' || c == '\t') && !ends_line(rest);
-		/* a dot at the start of a line is left to nobody's stuffing */
-		const bool literal = blank || (c > ' ' && c <= '~' && c != '=' && !(c == '.' && column == 0));
-		const size_t width = literal ? 1 : 3;
-		if (column + width > LINE_MAX - 1) {
+		const bool literal = blank || (c > ' ' && c <= '~' && c != '=');
+		if (column + (literal ? 1 : 3) > LINE_MAX - 1) {
 			buf_z(out, "=\r\n");
 			column = 0;
 		}
-		if (literal)
+		/* a dot at the start of a line is left to nobody's stuffing */
+		const bool as_it_is = literal && !(c == '.' && column == 0);
+		if (as_it_is)
 			buf_char(out, c);
 		else
 			buf_printf(out, "=%02X", (unsigned char)c);
-		column += width;
+		column += as_it_is ? 1 : 3;
 	}
 	if (column > 0)
 		buf_z(out, "\r\n");

@@ -16,7 +16,13 @@
 #include "base/metrics.h"
 #include "events/mail_message.h"
 
-enum { LOOK_EVERY_MS = 2000, PRUNE_EVERY_MS = 3600 * 1000, WORK_ARENA_MAX = 4 << 20, MAIL_MAX = 512 * 1024 };
+enum {
+	LOOK_EVERY_MS = 2000,
+	PRUNE_EVERY_MS = 3600 * 1000,
+	WORK_ARENA_MAX = 4 << 20,
+	MAIL_MAX = 512 * 1024,
+	NAME_MAX_BYTES = 80
+};
 static const int64_t KEEP_MS = 90 * 86400000LL;
 
 struct mailer {
@@ -90,6 +96,16 @@ static void day_text(int64_t ms, char ret[static TIME_TEXT_SIZE])
 	ret[10] = '\0'; /* the day alone */
 }
 
+/* Whoever starts an evaluation writes the name, and may give another's address: what is longer than a name, or could be
+ * a link or lines of its own, is not repeated. */
+static struct str polite_name(const struct mail_contact *c)
+{
+	const struct str n = c->name;
+	const bool ok = n.len > 0 && n.len <= NAME_MAX_BYTES && str_printable(n) && utf8_valid(n) &&
+	                str_find(n, '/') == n.len && !str_ifind(n, STR("www."));
+	return ok ? n : c->email;
+}
+
 /* Message-ID: the event and the template, which no two mails share. */
 static enum err compose(struct mailer *m, struct buf *out)
 {
@@ -107,7 +123,7 @@ static enum err compose(struct mailer *m, struct buf *out)
 	if (c->ends_at > now)
 		snprintf(days_left, sizeof(days_left), "%lld", (long long)((c->ends_at - now + 86399999) / 86400000));
 	const struct mail_values values = {
-	    .name = c->contact.name.len ? c->contact.name : c->contact.email,
+	    .name = polite_name(&c->contact),
 	    .app = str_of(m->app_name),
 	    .site = str_of(c->site),
 	    .entitlement = str_of(c->entitlement),
@@ -122,7 +138,7 @@ static enum err compose(struct mailer *m, struct buf *out)
 	if (err != OK)
 		return err;
 	const struct mail_message message = {.from = m->from,
-	                                     .to = {c->contact.name, c->contact.email},
+	                                     .to = {polite_name(&c->contact), c->contact.email},
 	                                     .subject = buf_text(&subject),
 	                                     .body = buf_text(&body),
 	                                     .id = str_of(id),

@@ -103,7 +103,7 @@ static void tell(struct checking *k, const char *at, const char *text, struct st
 	for (const char *c = k->whole.ptr; c < at; c++)
 		line += *c == '\n';
 	snprintf(p.place, sizeof(p.place), "%.140s:%d", k->place, line);
-	if (quoted.len > 60 || !utf8_valid(quoted))
+	if (quoted.len > 60 || !utf8_valid(quoted) || !str_printable(quoted))
 		quoted = STR("");
 	snprintf(p.text, sizeof(p.text), quoted.len ? "{{%.*s}} %s" : "%.*s%s", STR_ARG(quoted), text);
 	k->problems++;

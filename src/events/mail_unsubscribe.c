@@ -11,15 +11,24 @@
 
 enum { TOKEN_SIZE = 65 };
 
+/* STR() is no constant. */
+#define CONST_STR(literal)                                                                                             \
+	{                                                                                                                  \
+		literal, sizeof(literal) - 1                                                                                   \
+	}
+
+/* The style sheet of the vendor's other pages; without it they read the same. */
 #define PAGE(title, text)                                                                                              \
-	"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "                                \
-	"content=\"width=device-width\"><meta name=\"color-scheme\" content=\"light dark\"><title>" title "</title>"       \
-	"<h1>" title "</h1>" text "</html>"
+	"<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"                                          \
+	"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"                                       \
+	"<meta name=\"color-scheme\" content=\"light dark\">\n<title>" title "</title>\n"                                  \
+	"<link rel=\"stylesheet\" href=\"../../assets/app.css\">\n</head>\n<body>\n<main class=\"closed\">\n"              \
+	"<h1>" title "</h1>\n" text "\n</main>\n</body>\n</html>\n"
 
 static const char ask_page[] =
-    PAGE("Get no more mail?", "<p>We will send no more mail about evaluations to the address that got this link.</p>"
-                              "<form method=\"post\"><button name=\"confirm\" value=\"1\">Send me no more mail</button>"
-                              "</form>");
+    PAGE("Get no more mail?", "<p>We will send no more mail about evaluations to the address that got this link.</p>\n"
+                              "<form method=\"post\"><p class=\"actions\"><button class=\"primary\" name=\"confirm\" "
+                              "value=\"1\">Send me no more mail</button></p></form>");
 static const char done_page[] =
     PAGE("No more mail", "<p>The address is on our list of those that get no mail. You can close this page.</p>");
 static const char unknown_page[] =
@@ -28,11 +37,11 @@ static const char unknown_page[] =
 static void reply_page(struct request *req, int status, const char *html)
 {
 	static const struct header headers[] = {
-	    {"Content-Security-Policy",
-	     {"default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'", 79}},
-	    {"X-Frame-Options", {"DENY", 4}},
-	    {"Referrer-Policy", {"no-referrer", 11}},
-	    {"X-Robots-Tag", {"noindex", 7}},
+	    {"Content-Security-Policy", CONST_STR("default-src 'none'; style-src 'self'; form-action 'self'; "
+	                                          "frame-ancestors 'none'; base-uri 'none'")},
+	    {"X-Frame-Options", CONST_STR("DENY")},
+	    {"Referrer-Policy", CONST_STR("no-referrer")},
+	    {"X-Robots-Tag", CONST_STR("noindex")},
 	};
 	reply_borrowed(req, status, "text/html; charset=utf-8", str_of(html), headers,
 	               sizeof(headers) / sizeof(headers[0]));

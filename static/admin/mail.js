@@ -9,7 +9,7 @@ const templateColumns = [
 	{ label: 'Template', cell: (t) => words(t.name) },
 	{ label: 'Sent when', cell: (t) => about[t.name] },
 	{ label: 'State', cell: (t) => h('span', { class: 'badge', 'data-kind': t.on ? 'good' : null }, t.on ? 'on' : 'off') },
-	...['queued', 'sent', 'failed', 'dropped'].map((s) => ({ label: words(s), number: true, cell: (t) => number(t[s]) })),
+	...['queued', 'sent', 'failed', 'dropped'].map((s) => ({ label: s[0].toUpperCase() + s.slice(1), number: true, cell: (t) => number(t[s]) })),
 ];
 const mailColumns = [
 	{ label: 'Template', cell: (m) => words(m.template) },

@@ -16,6 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { LINES_MAX = 64, PRINTED_MAX = 1 << 20 };
 
 static char base_url[] = "LICGATE_BASE_URL=https://app.example/gate";
+/* What other settings ask for and is not printed. */
+static char smtp_url[] = "LICGATE_SMTP_URL=smtp://mail.example";
+static char events_secret[] = "LICGATE_EVENTS_SECRET=whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 static char secret_keys[] = "LICGATE_SECRET_KEYS=k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 static void hear(void *problems, const struct problem *p)
@@ -63,13 +66,17 @@ static bool is_secret(const char *line)
 static void read_again(const struct config *c, const struct buf *printed)
 {
 	__cleanup_free char *text = str_dup(buf_text(printed));
-	char *environment[LINES_MAX + 3], *again[LINES_MAX + 4];
+	char *environment[LINES_MAX + 3], *again[LINES_MAX + 6];
 	size_t n = 0;
 	assert(text);
 	environment_of(text, environment);
 	for (char **line = environment; *line; line++)
 		if ((*line)[0] && !is_secret(*line))
 			again[n++] = *line;
+	if (c->smtp_url)
+		again[n++] = smtp_url;
+	if (c->events_secret)
+		again[n++] = events_secret;
 	again[n] = NULL;
 	struct config *second = load(again);
 	assert(second && second->threads == c->threads);

@@ -278,6 +278,19 @@ static void an_address_that_could_break_a_header_gets_nothing(void **state)
 	assert_string_equal(state_of(w, MAIL_WELCOME), "dropped bad_address");
 }
 
+static void a_name_that_could_be_an_advertisement_is_not_repeated(void **state)
+{
+	static const char *const names[] = {"Win at https://casino.example", "www.casino.example", "Jo\n\nClick here", ""};
+	struct world *w = *state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		w->contact.name = str_of(names[i]);
+		happens(w, "trial.started", "E-1");
+		assert_int_equal(run(w), 1);
+		assert_non_null(strstr(w->text, "Hello jo@customer.example,"));
+		assert_true(!strstr(w->text, "casino") && !strstr(w->text, "lick here"));
+	}
+}
+
 static void no_more_an_hour_than_set(void **state)
 {
 	struct world *w = *state;
@@ -475,6 +488,7 @@ int main(void)
 	    T(a_server_that_defers_is_asked_again_ever_later_and_then_no_more),
 	    T(a_rejected_one_is_not_tried_again),
 	    T(an_address_that_could_break_a_header_gets_nothing),
+	    T(a_name_that_could_be_an_advertisement_is_not_repeated),
 	    T(no_more_an_hour_than_set),
 	    T(a_claim_that_is_never_recorded_is_sent_when_it_ends),
 	    T(an_evaluation_is_mailed_seven_days_before_its_end),
