@@ -103,7 +103,7 @@ static struct str polite_name(const struct mail_contact *c)
 	const struct str n = c->name;
 	const bool ok = n.len > 0 && n.len <= NAME_MAX_BYTES && str_printable(n) && utf8_valid(n) &&
 	                str_find(n, '/') == n.len && !str_ifind(n, STR("www."));
-	return ok ? n : c->email;
+	return ok ? n : STR("");
 }
 
 /* Message-ID: the event and the template, which no two mails share. */
@@ -119,11 +119,12 @@ static enum err compose(struct mailer *m, struct buf *out)
 	const char *url = arena_printf(&m->arena, "%s/mail/unsubscribe/%s", m->o.config->base_url, c->token);
 	if (!id || !url)
 		return ERR_NOMEM;
+	const struct str name = polite_name(&c->contact);
 	day_text(c->ends_at, ends_on);
 	if (c->ends_at > now)
 		snprintf(days_left, sizeof(days_left), "%lld", (long long)((c->ends_at - now + 86399999) / 86400000));
 	const struct mail_values values = {
-	    .name = polite_name(&c->contact),
+	    .name = name.len ? name : c->contact.email,
 	    .app = str_of(m->app_name),
 	    .site = str_of(c->site),
 	    .entitlement = str_of(c->entitlement),
@@ -138,7 +139,7 @@ static enum err compose(struct mailer *m, struct buf *out)
 	if (err != OK)
 		return err;
 	const struct mail_message message = {.from = m->from,
-	                                     .to = {polite_name(&c->contact), c->contact.email},
+	                                     .to = {name, c->contact.email},
 	                                     .subject = buf_text(&subject),
 	                                     .body = buf_text(&body),
 	                                     .id = str_of(id),

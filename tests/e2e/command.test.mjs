@@ -88,7 +88,7 @@ test('show has other ids and the history, for people and as JSON', async () => {
   assert.match(stdout, /^events +tenant\.installed 20\S+Z /m);
   assert.match(stdout, /^events +license\.changed 20\S+Z .*from=active to=expired/m);
   const shown = JSON.parse((await cli('tenants', 'show', site.clientKey, '--json')).stdout);
-  assert.deepEqual(Object.keys(shown), ['tenant', 'license', 'aliases', 'events']);
+  assert.deepEqual(Object.keys(shown), ['tenant', 'license', 'marketplace', 'aliases', 'events']);
   assert.equal(shown.events[0].type, 'tenant.installed', 'oldest first');
   assert.deepEqual(shown.events.map((e) => e.data.id), (await app.events(`&tenant=${site.clientKey}`)).map((e) => e.data.id));
   assert.equal((await cli('tenants', 'override', site.clientKey, '--end')).code, 0);

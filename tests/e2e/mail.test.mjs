@@ -31,6 +31,8 @@ function plant(dir, { license, contact, type = 'trial.started', event = `evt_${l
   sql(dir, 'BEGIN IMMEDIATE', ...statements, 'COMMIT');
 }
 const mails = (dir) => sql(dir, "SELECT group_concat(template || ' ' || status || ' ' || ifnull(result, '-'), ', ') FROM mails");
+/** A server of one test, which goes with it however that ends. */
+const server = async (t, options) => { const smtp = await Smtp.start(options); t.after(() => smtp.stop()); return smtp; };
 const following = (dir) => until('the follower has a place', () => sql(dir, 'SELECT count(*) FROM followers') === '1');
 
 describe('mail', () => {
@@ -89,21 +91,20 @@ describe('mail', () => {
     rmSync(dir, { recursive: true });
   });
 
-  test('a server that is down is asked again; none is lost and none is doubled', async () => {
+  test('a server that is down is asked again; none is lost and none is doubled', async (t) => {
     const gone = await Smtp.start();
     const { port } = gone;
     await gone.stop();
     await start({ LICGATE_SMTP_URL: `smtp://127.0.0.1:${port}` });
     plant(app.dir, { license: 'E-6', contact: { email: 'late@customer.example', name: 'Late' } });
     await until('it failed once', () => mails(app.dir) === 'welcome queued connect_failed');
-    const back = await Smtp.start({ port });
+    const back = await server(t, { port });
     sql(app.dir, 'UPDATE mails SET next_at = 1'); // instead of a minute
     await until('it is sent', () => mails(app.dir) === 'welcome sent sent 250');
     assert.equal(back.mails.length, 1);
-    await back.stop();
   });
 
-  test('kill -9 between queue and send loses none; what was sent and recorded is not sent again', async () => {
+  test('kill -9 between queue and send loses none; what was sent and recorded is not sent again', async (t) => {
     const gone = await Smtp.start();
     const { port } = gone;
     await gone.stop();
@@ -113,7 +114,7 @@ describe('mail', () => {
     await until('all are queued', () => sql(dir, "SELECT count(*) FROM mails WHERE status = 'queued'") === '5');
     await app.kill();
     app = null;
-    const back = await Smtp.start({ port });
+    const back = await server(t, { port });
     await start({ LICGATE_SMTP_URL: `smtp://127.0.0.1:${port}` }, dir);
     sql(dir, "UPDATE mails SET next_at = 1 WHERE status = 'queued'"); // a claim or a back-off that was under way has ended
     await until('all are sent', () => sql(dir, "SELECT count(*) FROM mails WHERE status = 'sent'") === '5');
@@ -123,34 +124,30 @@ describe('mail', () => {
     await until('the one after it', () => back.mails.some((m) => m.headers.to === 'last@customer.example'));
     assert.equal(back.mails.length, 6);
     assert.equal(new Set(back.mails.map((m) => m.headers['message-id'])).size, 6);
-    await back.stop();
     await app.stop();
     app = null;
     rmSync(dir, { recursive: true });
   });
 
-  test('STARTTLS is used where it is offered, and must be offered and verify outside of tests', async () => {
-    const tls = await Smtp.start({ tls: true });
+  test('STARTTLS is used where it is offered, and must be offered and verify outside of tests', async (t) => {
+    const tls = await server(t, { tls: true });
     await start({ LICGATE_SMTP_URL: tls.url });
     plant(app.dir, { license: 'E-8', contact: { email: 'tls@customer.example', name: '' } });
     await until('a mail over TLS', () => tls.mails.length === 1); // it takes none without
     await app.stop();
-    await tls.stop();
     const strict = { LICGATE_ALLOW_INSECURE_HOSTS: undefined };
     // 127.0.0.2 is not one of the names of this machine that plain text may go to
-    const plain = await Smtp.start({ host: '127.0.0.2' });
+    const plain = await server(t, { host: '127.0.0.2' });
     await start({ ...strict, LICGATE_SMTP_URL: plain.url });
     plant(app.dir, { license: 'E-9', contact: { email: 'plain@customer.example', name: '' } });
     await until('it refuses', () => mails(app.dir).startsWith('welcome queued no_starttls'));
     await app.stop();
     assert.equal(plain.mails.length, 0);
-    await plain.stop();
-    const selfSigned = await Smtp.start({ host: '127.0.0.2', tls: true });
+    const selfSigned = await server(t, { host: '127.0.0.2', tls: true });
     await start({ ...strict, LICGATE_SMTP_URL: selfSigned.url });
     plant(app.dir, { license: 'E-10', contact: { email: 'cert@customer.example', name: '' } });
     await until('it refuses', () => mails(app.dir).startsWith('welcome queued tls_failed'));
     assert.equal(selfSigned.mails.length, 0);
-    await selfSigned.stop();
     await app.stop();
     await start({ ...strict });
     plant(app.dir, { license: 'E-11', contact: { email: 'local@customer.example', name: '' } });
@@ -217,8 +214,8 @@ describe('what the operator sees', () => {
 });
 
 describe('forget', () => {
-  test('erases beside a running server, says how much, and nothing comes back', async () => {
-    const smtp = await Smtp.start();
+  test('erases beside a running server, says how much, and nothing comes back', async (t) => {
+    const smtp = await server(t);
     const app = await Licgate.start({ env: settings(smtp) });
     await following(app.dir);
     plant(app.dir, { license: 'E-1', contact: { email: 'jo@customer.example', name: 'Jo' } });
@@ -237,6 +234,5 @@ describe('forget', () => {
     assert.match(other.stderr, /LICGATE_SECRET_KEYS/);
     for (const { stdout, stderr } of [first, again, other]) assert.ok(!`${stdout}${stderr}`.toLowerCase().includes('customer'));
     await app.stop();
-    await smtp.stop();
   });
 });

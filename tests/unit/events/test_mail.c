@@ -286,6 +286,7 @@ static void a_name_that_could_be_an_advertisement_is_not_repeated(void **state)
 		w->contact.name = str_of(names[i]);
 		happens(w, "trial.started", "E-1");
 		assert_int_equal(run(w), 1);
+		assert_non_null(strstr(w->text, "\r\nTo: jo@customer.example\r\n"));
 		assert_non_null(strstr(w->text, "Hello jo@customer.example,"));
 		assert_true(!strstr(w->text, "casino") && !strstr(w->text, "lick here"));
 	}
