@@ -41,6 +41,12 @@ static const struct route public_rows[] = {
     {METHOD_DELETE, "/api/v1/seats/KEY", AUTH_CONTEXT, ROOM_CONNECT, 0, api_seat_delete},
 
     {METHOD_POST, "/github/webhook", AUTH_SELF, ROOM_GITHUB, 262144, github_webhook}, /* signed body */
+    {METHOD_GET, "/github/setup", AUTH_NONE, ROOM_GITHUB, 0, github_setup},
+    {METHOD_GET, "/github/callback", AUTH_SELF, ROOM_GITHUB, 0, github_callback}, /* state and code */
+    {METHOD_GET, "/github/account", AUTH_SELF, ROOM_GITHUB, 0, github_account},   /* these by cookie */
+    {METHOD_POST, "/github/members", AUTH_SELF, ROOM_GITHUB, 4096, github_members},
+    {METHOD_POST, "/github/sign-out", AUTH_SELF, ROOM_GITHUB, 4096, github_sign_out},
+    {METHOD_GET, "/api/v1/github/license", AUTH_SELF, ROOM_GITHUB, 0, github_license},
     {METHOD_POST, "/forge/v1/license", AUTH_FORGE, ROOM_FORGE, 0, forge_license_post},
     {METHOD_POST, "/forge/events", AUTH_FORGE, ROOM_FORGE, 0, forge_events_post},
 

@@ -40,6 +40,12 @@ enum err github_reconcile_now(const struct github *with, struct github_sync *ret
 
 /* handlers; room is the struct github */
 void github_webhook(struct request *req, void *github);
+void github_setup(struct request *req, void *github);
+void github_callback(struct request *req, void *github);
+void github_account(struct request *req, void *github);
+void github_members(struct request *req, void *github);
+void github_sign_out(struct request *req, void *github);
+void github_license(struct request *req, void *github);
 
 static inline bool github_signs_in(const struct config *c)
 {
