@@ -278,7 +278,7 @@ static enum err pick_run(struct store_job *job, struct store_tx *tx)
 	enum err err = store_reports_due(tx, now, TENANTS_MAX, &a, &due, &count);
 	for (size_t i = 0; err == OK && i < count; i++) {
 		const struct tenant *tenant = tenants_find(r->c->tenants, str_of(due[i].client_key));
-		if (tenant && tenant->kind == TENANT_CONNECT &&
+		if (tenant && tenant->kind == TENANT_CONNECT && tenant->shared_secret.len > 0 &&
 		    (tenant->status == TENANT_INSTALLED || tenant->status == TENANT_ENABLED)) {
 			err = batch_new(r, tx, tenant, due[i].after_account, &a);
 			continue;
