@@ -1,6 +1,7 @@
 /* ledger.c - bulk reads of sales and evaluations. See ledger.h. */
 #include "store/ledger.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -111,22 +112,107 @@ enum err store_ledger_sums(struct store_tx *tx, const char *from, const char *to
 	return OK;
 }
 
+/* ---- all of them, licence by licence ----
+ *
+ * Walked along the index, because sorting by the licence would cost more than all the rest. Only licences that were
+ * sold to under several ids are put together one by one, behind the others. */
+
+enum { SALES_OF_ONE_MAX = 4000, MIXED_ARENA_MAX = 64 * 1024 * 1024, ONE_ARENA_MAX = 16 * 1024 * 1024 };
+
+struct mixed {
+	const char **keys; /* what the walk leaves out: ids sold under, and the row keys that they stand for; in order */
+	size_t key_count;
+	const char **owners; /* in order */
+	size_t owner_count;
+};
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static size_t sort_once(const char **keys, size_t count)
+{
+	size_t kept = 0;
+	if (count > 0)
+		qsort(keys, count, sizeof *keys, by_text);
+	for (size_t i = 0; i < count; i++)
+		if (kept == 0 || strcmp(keys[kept - 1], keys[i]) != 0)
+			keys[kept++] = keys[i];
+	return kept;
+}
+
+static enum err read_mixed(struct store_tx *tx, struct arena *a, struct mixed *ret)
+{
+	struct row_list keys = {.arena = a, .item_size = sizeof(const char *)}, owners = keys;
+	__cleanup(rows_close) struct rows r = sql_query_values(
+	    tx,
+	    "SELECT k.license_key, MIN(m.row_key) FROM (SELECT DISTINCT license_key FROM market_sales) AS k "
+	    "JOIN market_aliases m ON m.kind IN ('entitlement_number', 'sen', 'addon_license_id') AND "
+	    "m.value = k.license_key WHERE NOT EXISTS (SELECT 1 FROM market_licenses x WHERE x.row_key = k.license_key) "
+	    "GROUP BY k.license_key",
+	    NULL, 0);
+	while (rows_next(&r)) {
+		const char **key = row_list_add(&keys, &r), **owner = row_list_add(&keys, &r),
+		           **once = row_list_add(&owners, &r);
+		if (!key || !owner || !once)
+			break;
+		*key = row_text(&r, 0, a);
+		*owner = *once = row_text(&r, 1, a);
+	}
+	if (r.err != OK)
+		return r.err;
+	*ret = (struct mixed){.keys = (const char **)(void *)keys.items, .owners = (const char **)(void *)owners.items};
+	ret->key_count = sort_once(ret->keys, keys.count);
+	ret->owner_count = sort_once(ret->owners, owners.count);
+	return OK;
+}
+
+static enum err each_of(struct store_tx *tx, const char *owner,
+                        enum err (*fn)(void *arg, const char *owner, const struct market_sale *), void *arg)
+{
+	__cleanup(arena_release) struct arena a;
+	struct market_license l;
+	struct market_sale *sales = NULL;
+	size_t count = 0;
+	arena_init(&a, ONE_ARENA_MAX);
+	enum err err = store_market_license(tx, str_of(owner), &a, &l);
+	if (err != OK || l.sandbox)
+		return err;
+	err = store_market_sales(tx, str_of(owner), SALES_OF_ONE_MAX, &a, &sales, &count);
+	for (size_t i = 0; err == OK && i < count; i++)
+		err = fn(arg, owner, &sales[i]);
+	return err;
+}
+
 enum err store_ledger_each(struct store_tx *tx,
                            enum err (*fn)(void *arg, const char *owner, const struct market_sale *), void *arg)
 {
-	__cleanup(rows_close) struct rows r =
-	    sql_query_values(tx,
-	                     "SELECT " LEDGER_COLUMNS SALES_WITH_LICENSE "WHERE" NO_SANDBOX
-	                     "ORDER BY COALESCE(l.row_key, s.license_key), s.sale_date, s.transaction_id, s.line_id",
-	                     NULL, 0);
+	__cleanup(arena_release) struct arena a;
+	struct mixed mixed = {.key_count = 0};
+	arena_init(&a, MIXED_ARENA_MAX);
+	enum err err = read_mixed(tx, &a, &mixed);
+	if (err != OK)
+		return err;
+	__cleanup(rows_close) struct rows r = sql_query_values(
+	    tx,
+	    "SELECT " LEDGER_COLUMNS
+	    " FROM market_sales s LEFT JOIN market_licenses l ON l.row_key = s.license_key WHERE" NO_SANDBOX
+	    "ORDER BY s.license_key, s.sale_date",
+	    NULL, 0);
 	while (rows_next(&r)) {
 		const struct market_sale sale = read_sale(&r, NULL);
-		const char *owner = row_text(&r, 19, NULL);
-		enum err err = r.err == OK ? fn(arg, owner ? owner : sale.license_key, &sale) : r.err;
-		if (err != OK)
+		if (r.err != OK)
+			return r.err;
+		if (mixed.key_count > 0 && bsearch(&sale.license_key, mixed.keys, mixed.key_count, sizeof *mixed.keys, by_text))
+			continue;
+		if ((err = fn(arg, sale.license_key, &sale)) != OK)
 			return err;
 	}
-	return r.err;
+	err = r.err;
+	for (size_t i = 0; err == OK && i < mixed.owner_count; i++)
+		err = each_of(tx, mixed.owners[i], fn, arg);
+	return err;
 }
 
 enum err store_trials_each(struct store_tx *tx,

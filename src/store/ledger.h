@@ -23,7 +23,7 @@ struct ledger_sum {
 /* By month, currency and kind. */
 enum err store_ledger_sums(struct store_tx *tx, const char *from, const char *to, struct arena *a,
                            struct ledger_sum **ret, size_t *ret_count);
-/* All sales, those of one licence together, oldest first. owner: row key of the licence, else the sale's own id. */
+/* All sales, those of one licence together. owner: row key of the licence, else the sale's own id. */
 enum err store_ledger_each(struct store_tx *tx,
                            enum err (*fn)(void *arg, const char *owner, const struct market_sale *), void *arg);
 
