@@ -1,6 +1,7 @@
 /* drift.c - see drift.h. */
 #include "market/drift.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,6 +134,7 @@ static struct known *known_add(struct work *w, const char *client_key)
 	if (!copy)
 		return NULL;
 	w->slots[slot_of(w, str_of(client_key))] = (uint32_t)++w->known_count;
+	assert(w->known);
 	k = &w->known[w->known_count - 1];
 	*k = (struct known){.client_key = copy};
 	return k;

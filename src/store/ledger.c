@@ -18,6 +18,7 @@
 	"(SELECT x.row_key FROM market_licenses x WHERE x.row_key = s.license_key), "                                      \
 	"(SELECT MIN(m.row_key) FROM market_aliases m WHERE m.kind IN ('entitlement_number', 'sen', 'addon_license_id') "  \
 	"AND m.value = s.license_key)) "
+enum { MONTH_LEN = 7 };
 #define NO_SANDBOX " COALESCE(l.sandbox, 0) = 0 "
 
 static struct market_sale read_sale(struct rows *r, struct arena *a)
@@ -84,31 +85,62 @@ enum err store_ledger_span(struct store_tx *tx, struct arena *a, const char **re
 	return r.err;
 }
 
+static int by_month(const void *x, const void *y)
+{
+	const struct ledger_sum *a = x, *b = y;
+	int order = strcmp(a->month, b->month);
+	order = order != 0 ? order : strcmp(a->currency, b->currency);
+	return order != 0 ? order : strcmp(a->kind, b->kind);
+}
+
+/* The sum that a row belongs to: one of the last ones, since rows come by their day. */
+static struct ledger_sum *sum_of(struct row_list *list, struct rows *r)
+{
+	const char *day = row_text(r, 0, NULL), *currency = row_text(r, 1, NULL), *kind = row_text(r, 2, NULL);
+	struct ledger_sum *sums = (struct ledger_sum *)(void *)list->items;
+	if (r->err != OK)
+		return NULL;
+	for (size_t i = list->count; i-- > 0 && strncmp(sums[i].month, day, MONTH_LEN) == 0;)
+		if (strcmp(sums[i].currency, currency) == 0 && strcmp(sums[i].kind, kind) == 0)
+			return &sums[i];
+	struct ledger_sum *sum = row_list_add(list, r);
+	if (!sum)
+		return NULL;
+	const struct str whole = str_of(day);
+	sum->month = arena_strz(list->arena, (struct str){day, whole.len < MONTH_LEN ? whole.len : MONTH_LEN});
+	sum->currency = row_text(r, 1, list->arena);
+	sum->kind = row_text(r, 2, list->arena);
+	if (!sum->month)
+		r->err = ERR_NOMEM;
+	return r->err == OK ? sum : NULL;
+}
+
 enum err store_ledger_sums(struct store_tx *tx, const char *from, const char *to, struct arena *a,
                            struct ledger_sum **ret, size_t *ret_count)
 {
 	struct row_list list = {.arena = a, .item_size = sizeof(struct ledger_sum)};
 	__cleanup(rows_close) struct rows r = sql_query(
 	    tx,
-	    "SELECT month, currency, kind, COUNT(*), SUM(price_cents), SUM(vendor_cents) FROM (SELECT "
-	    "substr(s.sale_date, 1, 7) AS month, s.currency, s.price_cents, s.vendor_cents, CASE "
-	    "WHEN s.sale_type = 'refund' AND EXISTS (SELECT 1 FROM market_sales u WHERE u.license_key = s.license_key AND "
-	    "u.sale_date = s.sale_date AND u.sale_type = 'upgrade') THEN 'repricing' WHEN s.sale_type = 'refund' THEN "
-	    "'refund' WHEN s.payment_status = 'uncollectible' THEN 'uncollectible' ELSE 'sale' END AS "
-	    "kind" SALES_WITH_LICENSE "WHERE s.sale_date >= $1 AND s.sale_date <= $2 AND" NO_SANDBOX
-	    ") AS sums GROUP BY month, currency, kind "
-	    "ORDER BY month, currency, kind",
+	    "SELECT s.sale_date, s.currency, CASE WHEN s.sale_type = 'refund' AND EXISTS (SELECT 1 FROM "
+	    "market_sales u WHERE u.license_key = s.license_key AND u.sale_date = s.sale_date AND u.sale_type = "
+	    "'upgrade') THEN 'repricing' WHEN s.sale_type = 'refund' THEN 'refund' WHEN s.payment_status = "
+	    "'uncollectible' THEN 'uncollectible' ELSE 'sale' END, s.price_cents, s.vendor_cents" SALES_WITH_LICENSE
+	    "WHERE s.sale_date >= $1 AND s.sale_date <= $2 AND" NO_SANDBOX "ORDER BY s.sale_date",
 	    V_Z(from), V_Z(to));
 	while (rows_next(&r)) {
-		struct ledger_sum *sum = row_list_add(&list, &r);
-		if (sum)
-			*sum = (struct ledger_sum){row_text(&r, 0, a), row_text(&r, 1, a), row_text(&r, 2, a),
-			                           row_int(&r, 3),     row_int(&r, 4),     row_int(&r, 5)};
+		struct ledger_sum *sum = sum_of(&list, &r);
+		if (!sum)
+			break;
+		sum->count++;
+		sum->price_cents += row_int(&r, 3);
+		sum->vendor_cents += row_int(&r, 4);
 	}
 	if (r.err != OK)
 		return r.err;
 	*ret = (struct ledger_sum *)(void *)list.items;
 	*ret_count = list.count;
+	if (list.count > 0)
+		qsort(*ret, list.count, sizeof **ret, by_month);
 	return OK;
 }
 

@@ -41,6 +41,7 @@ struct poll {
 static void write_all(struct market_fixture *m, enum err (*run)(struct store_tx *, void *), struct poll *p)
 {
 	p->m = m;
+	m->seq++;
 	assert_int_equal(store_write(m->fixture.store, run, p), OK);
 }
 
@@ -68,7 +69,7 @@ static enum err run_license(struct store_tx *tx, void *arg)
 	    "market_licenses.content ELSE market_licenses.news_previous END",
 	    V_Z(l->row_key), V_Z(l->app_key), V_Z(l->tier), V_Z(l->status), V_Z(l->license_type), V_Z(l->maintenance_start),
 	    V_Z(l->maintenance_end), V_Z(l->evaluation_start), V_INT(l->sandbox), V_Z(content), V_BLOB(STR("hash")),
-	    V_INT(clock_wall_ms(&p->m->fixture.clock.clock)), V_INT(++p->m->seq));
+	    V_INT(clock_wall_ms(&p->m->fixture.clock.clock)), V_INT(p->m->seq));
 }
 
 void poll_license(struct market_fixture *m, const struct market_license *l)
@@ -94,7 +95,7 @@ static enum err run_sale(struct store_tx *tx, void *arg)
 	    V_Z(s->payment_status ? s->payment_status : "paid"), V_Z(s->billing_period), V_Z(s->sale_date),
 	    V_Z(s->maintenance_start), V_Z(s->maintenance_end), V_INT(s->price_cents), V_INT(s->vendor_cents),
 	    V_Z(s->currency ? s->currency : "USD"), V_Z(s->original_id), V_BLOB(STR("hash")),
-	    V_INT(clock_wall_ms(&p->m->fixture.clock.clock)), V_INT(++p->m->seq));
+	    V_INT(clock_wall_ms(&p->m->fixture.clock.clock)), V_INT(p->m->seq));
 }
 
 void poll_sale(struct market_fixture *m, const struct market_sale *s)
