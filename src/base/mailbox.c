@@ -140,8 +140,10 @@ static void add_encoded(struct buf *out, struct str text)
 	char clean[WORD_BYTES];
 	for (bool first = true; text.len > 0; first = false) {
 		const size_t len = word_bytes(text);
+		memcpy(clean, text.ptr, len);
 		for (size_t i = 0; i < len; i++)
-			clean[i] = (unsigned char)text.ptr[i] < ' ' || text.ptr[i] == 0x7f ? ' ' : text.ptr[i];
+			if ((unsigned char)clean[i] < ' ' || clean[i] == 0x7f)
+				clean[i] = ' ';
 		buf_z(out, first ? "=?UTF-8?B?" : "\r\n =?UTF-8?B?");
 		b64_encode(out, (const uint8_t *)clean, len);
 		buf_z(out, "?=");

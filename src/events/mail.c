@@ -31,20 +31,20 @@ struct mailer {
 	struct mailbox from;
 	char *app_name;
 	struct mail_client *client;
-	int64_t pruned_mono_ms; /* 0: not yet */
-	bool trouble;           /* the store's, told once */
 
 	pthread_t thread;
-	bool running;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	bool stopping; /* under the lock */
+	bool running;  /* the thread */
 
-	/* One step's work, of the thread alone. */
+	/* Of the thread alone. */
 	struct arena arena;
 	struct mail_claim claim;
 	struct mail_answer answer;
+	int64_t pruned_mono_ms; /* 0: not yet */
 	bool work;
+	bool trouble; /* the store's, told once */
 };
 
 static struct metric *counted(const char *result)

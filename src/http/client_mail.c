@@ -7,6 +7,7 @@
 
 #include <curl/curl.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,6 +69,7 @@ static size_t on_read(char *to, size_t size, size_t count, void *client)
 	return len;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): likewise */
 static size_t on_answer(char *data, size_t size, size_t count, void *arg)
 {
 	(void)data, (void)arg;
@@ -199,13 +201,10 @@ static struct mail_answer answer_of(CURLcode code, long server)
 
 static bool angle(char to[static ANGLED_MAX], const char *address)
 {
-	const size_t len = strlen(address);
-	if (!mailbox_address_ok(str_of(address)) || len + 3 > ANGLED_MAX)
+	if (!mailbox_address_ok(str_of(address)))
 		return false;
-	to[0] = '<';
-	memcpy(to + 1, address, len);
-	memcpy(to + 1 + len, ">", 2);
-	return true;
+	const int len = snprintf(to, ANGLED_MAX, "<%s>", address);
+	return len > 0 && len < ANGLED_MAX;
 }
 
 static void free_list(struct curl_slist **l)

@@ -22,6 +22,7 @@ struct taking {
 	struct contact_key key;
 	struct arena arena;
 	int64_t at;
+	uint8_t digest[CONTACT_DIGEST_BYTES]; /* of the row being taken */
 };
 
 static enum err taking_init(struct taking *t, struct store_tx *tx, const struct keyring *k, int64_t at)
@@ -269,30 +270,46 @@ static enum err put_row(struct taking *t, struct contacts_row *row, const struct
 	return store_contacts_put(t->tx, row, kept->hashes, kept->count);
 }
 
+/* Erased by the Marketplace: what the roles held before goes everywhere. */
+static enum err erase_roles(struct taking *t, const struct contacts_row *before, const struct contact *list,
+                            size_t count, struct str tenant)
+{
+	enum err err = OK;
+	for (size_t i = 0; err == OK && i < count; i++)
+		if (is_erased(&list[i]))
+			err = erase_role(t, before, list[i].role, tenant);
+	return err;
+}
+
+/* before: zeroed where there is no row yet. */
+static enum err replace(struct taking *t, const struct contacts_row *before, struct contacts_row *row,
+                        const struct kept_contacts *kept, bool silent)
+{
+	const bool purged = before->erased && strcmp(before->erased, "purged") == 0 && !row->tenant;
+	if (purged || str_eq(before->digest, row->digest) || (!before->license_key && kept->count == 0))
+		return OK;
+	enum err err = put_row(t, row, kept);
+	if (err == OK && kept->count > 0 && !silent && !before->sealed.len)
+		err = announce(t->tx, row);
+	return err;
+}
+
 static enum err take(struct taking *t, struct contacts_row *row, const struct contact *list, size_t count, bool silent)
 {
 	struct kept_contacts kept = {.plain = BUF_INIT(PLAIN_MAX)};
 	struct contacts_row before = {0};
-	uint8_t digest[CONTACT_DIGEST_BYTES];
 	enum err err = store_contacts_get(t->tx, str_of(row->license_key), &t->arena, &before);
-	const bool first = err == ERR_NOT_FOUND;
-	if (err != OK && !first)
-		return err;
-	err = OK;
-	for (size_t i = 0; err == OK && !first && i < count; i++)
-		if (is_erased(&list[i]))
-			err = erase_role(t, &before, list[i].role, str_of(row->tenant));
+	if (err == OK)
+		err = erase_roles(t, &before, list, count, str_of(row->tenant));
+	else if (err == ERR_NOT_FOUND)
+		err = OK;
 	if (err == OK)
 		err = choose(t, list, count, &kept);
 	if (err == OK)
-		err = digest_of(t, row, buf_text(&kept.plain), digest);
-	row->digest = (struct str){(const char *)digest, sizeof(digest)};
-	const bool purged = before.erased && strcmp(before.erased, "purged") == 0 && !row->tenant;
-	const bool same = str_eq(before.digest, row->digest);
-	if (err == OK && !purged && !same && (!first || kept.count > 0))
-		err = put_row(t, row, &kept);
-	if (err == OK && !purged && !same && kept.count > 0 && !silent && !before.sealed.len)
-		err = announce(t->tx, row);
+		err = digest_of(t, row, buf_text(&kept.plain), t->digest);
+	row->digest = (struct str){(const char *)t->digest, sizeof(t->digest)};
+	if (err == OK)
+		err = replace(t, &before, row, &kept, silent);
 	buf_wipe(&kept.plain);
 	return err;
 }

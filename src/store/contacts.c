@@ -71,11 +71,6 @@ enum err contact_mac(const struct contact_key *key, const char *use, struct str 
 	                                                                                                  : ERR_INTERNAL;
 }
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
 enum err address_hash(const struct contact_key *key, struct str email, struct address_hash *ret)
 {
 	char text[ADDRESS_MAX];
@@ -83,8 +78,10 @@ enum err address_hash(const struct contact_key *key, struct str email, struct ad
 	email = str_trim(email);
 	if (email.len == 0 || email.len > sizeof(text))
 		return ERR_INVALID;
+	memcpy(text, email.ptr, email.len);
 	for (size_t i = 0; i < email.len; i++)
-		text[i] = lower(email.ptr[i]);
+		if (text[i] >= 'A' && text[i] <= 'Z')
+			text[i] = (char)(text[i] | 0x20);
 	enum err err = contact_mac(key, "address", (struct str){text, email.len}, mac);
 	wipe(text, sizeof(text));
 	if (err == OK)

@@ -1,4 +1,5 @@
 /* test_mail.c - from an event of the journal to a mail that is handed over, once, to who may get it, at a pace. */
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -20,7 +21,8 @@ struct world {
 	struct mail_templates templates;
 	struct mailer *mailer;
 	struct mail_contact contact; /* empty address: there is none */
-	size_t sent;
+	_Atomic size_t sent;
+	bool threaded;
 	char to[200], text[4000];
 	struct mail_answer answer; /* what the server says */
 	int events;
@@ -62,6 +64,7 @@ static void start(struct world *w)
 	                                 .find = find,
 	                                 .templates = &w->templates,
 	                                 .app_name = "Board",
+	                                 .threaded = w->threaded,
 	                                 .send = hand_over,
 	                                 .send_arg = w};
 	mailer_stop(w->mailer);
@@ -451,6 +454,26 @@ static void the_link_of_a_mail_stops_further_ones_and_no_other_text_does(void **
 	assert_int_equal(run(w), 1);
 }
 
+/* ---- the thread ---- */
+
+static void the_thread_sends_by_itself_and_ends_when_it_is_told(void **state)
+{
+	struct world *w = *state;
+	for (int i = 0; i < 20; i++)
+		happens(w, "trial.started", "E-1");
+	w->threaded = true;
+	start(w);
+	while (w->sent < 5)
+		sched_yield();
+	mailer_stop(w->mailer); /* in the middle */
+	w->mailer = NULL;
+	const size_t sent = w->sent;
+	assert_true(sent >= 5 && sent <= 20);
+	w->threaded = false;
+	start(w);
+	assert_int_equal(run(w) + sent, 20);
+}
+
 /* ---- nothing of it in a log or a metric ---- */
 
 static size_t leaks;
@@ -497,6 +520,7 @@ int main(void)
 	    T(one_that_was_bought_is_not_mailed),
 	    T(one_that_is_over_is_dropped_with_its_event),
 	    T(the_link_of_a_mail_stops_further_ones_and_no_other_text_does),
+	    T(the_thread_sends_by_itself_and_ends_when_it_is_told),
 	    T(logs_and_metrics_name_nobody),
 	};
 	log_set_sink(quiet, NULL);
