@@ -155,7 +155,8 @@ static void add_median(struct count *c, enum funnel_step step, uint32_t *waits)
 	if (count == 0)
 		return;
 	qsort(waits, count, sizeof(*waits), by_size);
-	const double middle = ((double)waits[(count - 1) / 2] + (double)waits[count / 2]) / 2;
+	const size_t low = (count - 1) / 2, high = count / 2;
+	const double middle = ((double)waits[low] + (double)waits[high]) / 2;
 	c->result->steps[step].has_median = true;
 	c->result->steps[step].median_days = middle / 86400;
 }
