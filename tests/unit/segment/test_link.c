@@ -130,6 +130,7 @@ static void listings_of_the_vendor(void **state)
 	                                  "{\"..\":{\"url\":\"https://marketplace.atlassian.com/\"}}",
 	                                  "{\"\":{\"url\":\"https://marketplace.atlassian.com/\"}}",
 	                                  "{\"a\":{\"url\":\"https://marketplace.atlassian.com:444/\"}}",
+	                                  "{\"a\":{\"url\":\"https://marketplace.atlassian.com/#x\"}}",
 	                                  "{\"a\":{\"url\":\"HTTPS://marketplace.atlassian.com/\"}}",
 	                                  "{\"a\":{\"url\":\"https://marketplace.atlassian.com/\\u0000\"}}",
 	                                  "{\"a\":{\"url\":\"https://marketplace.atlassian.com/\",\"plugin_key\":\"\"}}",
