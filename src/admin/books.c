@@ -170,6 +170,20 @@ static void month_json(struct jsonw *w, const struct ledger_sum *at, size_t coun
 	jw_end_obj(w);
 }
 
+static void months_json(struct jsonw *w, const struct sales *s)
+{
+	jw_key(w, "months");
+	jw_arr(w);
+	for (size_t i = 0, k; i < s->sum_count; i = k) {
+		for (k = i; k < s->sum_count && strcmp(s->sums[k].month, s->sums[i].month) == 0 &&
+		            strcmp(s->sums[k].currency, s->sums[i].currency) == 0;
+		     k++)
+			;
+		month_json(w, &s->sums[i], k - i);
+	}
+	jw_end_arr(w);
+}
+
 static void place_of_sale(struct jsonw *w, const struct market_sale *last)
 {
 	__cleanup_buf struct buf text = BUF_INIT(PLACE_MAX), cursor = BUF_INIT(PLACE_MAX * 2);
@@ -203,16 +217,8 @@ static void sales_json(struct buf *out, const struct sales *s, size_t limit)
 	jw_kz(&w, "from", s->from);
 	jw_kz(&w, "to", s->to);
 	DEFINITIONS(&w, sale_words);
-	jw_key(&w, "months");
-	jw_arr(&w);
-	for (size_t i = 0, k; i < s->sum_count; i = k) {
-		for (k = i; k < s->sum_count && strcmp(s->sums[k].month, s->sums[i].month) == 0 &&
-		            strcmp(s->sums[k].currency, s->sums[i].currency) == 0;
-		     k++)
-			;
-		month_json(&w, &s->sums[i], k - i);
-	}
-	jw_end_arr(&w);
+	if (s->sums_too)
+		months_json(&w, s);
 	jw_key(&w, "transactions");
 	jw_arr(&w);
 	for (size_t i = 0; i < s->count && i < limit; i++)
@@ -274,7 +280,7 @@ void admin_books_transactions(struct request *req, void *room)
 {
 	struct store *store = ((const struct admin *)room)->connect->store;
 	struct range r;
-	struct sales s = {.sums_too = true};
+	struct sales s = {.sums_too = false};
 	if (!range_read(req, &r))
 		return;
 	if (!place_of_cursor(&req->arena, r.list.cursor, &s.after)) {
@@ -287,14 +293,14 @@ void admin_books_transactions(struct request *req, void *room)
 	else
 		memcpy(s.to, "9999-12-31", DAY_TEXT_SIZE);
 	if (r.list.csv) {
-		s.sums_too = false;
 		reply_sales_csv(req, store, &s);
 		return;
 	}
 	__cleanup(arena_release) struct arena arena;
 	arena_init(&arena, ARENA_MAX_BYTES);
 	s.arena = &arena;
-	s.limit = r.list.limit + 1; /* one more tells whether there is a next page */
+	s.sums_too = r.list.cursor.len == 0; /* of all pages: with the first */
+	s.limit = r.list.limit + 1;          /* one more tells whether there is a next page */
 	enum err err = store_read(store, sales_read, &s);
 	__cleanup_buf struct buf json = BUF_INIT(JSON_MAX);
 	if (err == OK)

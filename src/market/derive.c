@@ -184,7 +184,7 @@ const struct market_sale *market_original(const struct market_sale *refund, cons
 		const struct market_sale *s = &sales[i];
 		if (s == refund || is(s->sale_type, "refund") || s->price_cents <= 0)
 			continue;
-		const bool equal = s->price_cents == -refund->price_cents;
+		const bool equal = s->price_cents == -refund->price_cents && !is(refund->license_key, "");
 		if (refund->original_id && is(s->transaction_id, refund->original_id) && (!named || equal))
 			named = s;
 		if (equal && s->sale_date && refund->sale_date && strcmp(s->sale_date, refund->sale_date) <= 0 &&
@@ -197,7 +197,7 @@ const struct market_sale *market_original(const struct market_sale *refund, cons
 static const struct market_sale *beside(const struct market_sale *s, const char *type, const struct market_sale *sales,
                                         size_t count)
 {
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; !is(s->license_key, "") && i < count; i++) /* without an id nothing is said to belong together */
 		if (is(sales[i].sale_type, type) && sales[i].sale_date && same(sales[i].sale_date, s->sale_date))
 			return &sales[i];
 	return NULL;
@@ -212,7 +212,7 @@ bool market_repriced(const struct market_sale *s, const struct market_sale *sale
 static const struct market_sale *line_before(const struct market_case *c, const struct market_sale *s)
 {
 	const struct market_sale *last = NULL;
-	for (size_t i = 0; i < c->sale_count; i++) {
+	for (size_t i = 0; !is(s->license_key, "") && i < c->sale_count; i++) {
 		const struct market_sale *o = &c->sales[i];
 		if (o != s && !is(o->sale_type, "refund") && o->sale_date && s->sale_date &&
 		    strcmp(o->sale_date, s->sale_date) < 0 && (!last || strcmp(o->sale_date, last->sale_date) > 0))

@@ -244,7 +244,8 @@ static enum err keep_text(struct arena *a, const char **text)
 static enum err visit(void *arg, const char *owner, const struct market_sale *s)
 {
 	struct walk *w = arg;
-	enum err err = w->owner && strcmp(w->owner, owner) != 0 ? count_license(w) : OK;
+	/* sales without any id are a licence each */
+	enum err err = w->owner && (owner[0] == '\0' || strcmp(w->owner, owner) != 0) ? count_license(w) : OK;
 	if (err != OK)
 		return err;
 	if (!w->owner) {
