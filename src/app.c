@@ -25,6 +25,7 @@
 #include "forge/forge.h"
 #include "github/github.h"
 #include "market/contacts.h"
+#include "market/poller.h"
 #include "segment/segment.h"
 #include "store/books.h"
 
@@ -60,6 +61,7 @@ struct app {
 	struct segment segment;
 	struct admin admin;
 	struct deliveries *deliveries;
+	struct poller *poller;
 	struct health health;
 	struct mailer *mailer;
 	struct unsubscribe unsubscribe;
@@ -282,6 +284,18 @@ static enum err start_deliveries(struct app *app)
 	return err == OK ? OK : fail("deliveries", err);
 }
 
+static enum err start_poller(struct app *app)
+{
+	const struct sync_options o = {.store = app->store,
+	                               .client = app->client,
+	                               .keyring = app->keyring,
+	                               .clock = &clock_system,
+	                               .config = app->config};
+	enum err err = poller_start(&o, &app->poller);
+	app->admin.poller = app->poller;
+	return err == OK ? OK : fail("Marketplace poller", err);
+}
+
 static enum err start_github(struct app *app)
 {
 	app->github = (struct github){.config = app->config,
@@ -440,6 +454,8 @@ enum err app_start(const struct config *config, struct app **ret)
 	if (err == OK)
 		err = start_segment(app);
 	if (err == OK)
+		err = start_poller(app);
+	if (err == OK)
 		err = listen_everywhere(app);
 	if (err != OK) {
 		app_stop(app);
@@ -469,7 +485,9 @@ void app_stop(struct app *app)
 	retention_stop(&app->connect);
 	deliveries_stop(app->deliveries);
 	segment_stop_timers(&app->segment);
+	poller_ask_stop(app->poller);
 	http_client_stop(app->client); /* calls in flight end now, so nobody below waits for another server */
+	poller_stop(app->poller);
 	github_stop(&app->github);
 	report_stop(&app->connect);
 	segment_stop(&app->segment);

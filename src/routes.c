@@ -108,6 +108,8 @@ static const struct route admin_rows[] = {
     ADMIN(METHOD_GET, "mail", admin_mail),
     ADMIN(METHOD_GET, "github/accounts", admin_github_accounts),
     ADMIN(METHOD_GET, "github/drift", admin_github_drift),
+    ADMIN(METHOD_GET, "marketplace", admin_marketplace),
+    ADMIN(METHOD_POST, "marketplace/sync", admin_marketplace_sync),
     ADMIN(METHOD_GET, "endpoints", admin_endpoints),
     ADMIN(METHOD_POST, "endpoints", admin_endpoint_add),
     ADMIN(METHOD_DELETE, "endpoints/KEY", admin_endpoint_delete),

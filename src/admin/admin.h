@@ -9,6 +9,7 @@
 #include "connect/connect.h"
 
 struct deliveries;
+struct poller;
 
 struct admin {
 	struct connect *connect;
@@ -18,6 +19,7 @@ struct admin {
 	struct sessions *sessions;
 	struct live_feed *feed;
 	struct history *history;
+	struct poller *poller;               /* of the Marketplace; NULL: it is not polled */
 	const struct deliveries *deliveries; /* for open pages, to tell them that it changed */
 };
 /* Sessions, live updates, daily counts: before the listener starts. */
@@ -65,4 +67,6 @@ void admin_drift(struct request *req, void *admin);
 void admin_migration(struct request *req, void *admin);
 void admin_github_accounts(struct request *req, void *admin);
 void admin_github_drift(struct request *req, void *admin);
+void admin_marketplace(struct request *req, void *admin);
+void admin_marketplace_sync(struct request *req, void *admin);
 void admin_metrics(struct request *req, void *admin);

@@ -178,6 +178,21 @@ static void mail_whole(struct check *k)
 		tell(k, "LICGATE_MAIL_FROM", "is not set, but a mail template is on: say who the mail is from");
 }
 
+static void marketplace_whole(struct check *k)
+{
+	const struct config *c = k->config;
+	if (c->marketplace_token && !c->marketplace_user)
+		tell(k, "LICGATE_MARKETPLACE_USER",
+		     "is not set, but LICGATE_MARKETPLACE_TOKEN is: set the e-mail it belongs to");
+	if (c->marketplace_token && !c->marketplace_developer_id)
+		tell(k, "LICGATE_MARKETPLACE_DEVELOPER_ID",
+		     "is not set, but LICGATE_MARKETPLACE_TOKEN is: set the developer space, or the vendor's number of API 2");
+	if (c->marketplace_token)
+		url_secure(k, "LICGATE_MARKETPLACE_URL", c->marketplace_url);
+	if (c->marketplace_user && strchr(c->marketplace_user, ':'))
+		tell(k, "LICGATE_MARKETPLACE_USER", "has a colon, which no user name of HTTP may have");
+}
+
 static enum err secret_keys_parse(struct check *k)
 {
 	struct problem p = {0};
@@ -200,6 +215,7 @@ enum err config_check(const struct config *c, problem_fn *tell_problem, void *ar
 	admin_token_sendable(&k);
 	database_known(&k);
 	listeners_apart(&k);
+	marketplace_whole(&k);
 	events_whole(&k);
 	mail_whole(&k);
 	github_whole(&k);

@@ -8,7 +8,7 @@
 #pragma once
 #include "market/row.h"
 
-enum { APPLY_AHEAD = 2, APPLY_JOB_US = 10 * 1000, APPLY_ROWS_MIN = 16, APPLY_ROWS_MAX = 1000 };
+enum { APPLY_AHEAD = 6, APPLY_JOB_US = 15 * 1000, APPLY_ROWS_MIN = 50, APPLY_ROWS_MAX = 600 };
 
 struct apply_options {
 	struct store *store;

@@ -8,169 +8,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "market/money.h"
-
-enum type {
-	T_KNOWN, /* licgate has no use for it yet */
-	T_ID,
-	T_TEXT,
-	T_DAY,
-	T_LOWER, /* one of a list, case aside */
-	T_UPPER,
-	T_YES,    /* Yes, No, NA, Pending or a boolean */
-	T_MONEY,  /* cents */
-	T_PEOPLE, /* taken out */
-	T_OBJECT
-};
-
-struct field {
-	struct str name;
-	enum type type;
-	size_t offset;     /* in struct row */
-	const char *alias; /* T_ID: its kind among the aliases; NULL: none */
-	const char *const *known;
-	const struct field *members; /* T_OBJECT */
-	size_t member_count;
-};
-
-#define FIELD(n, t, ...)                                                                                               \
-	{                                                                                                                  \
-		.name = {n, sizeof(n) - 1}, .type = (t), __VA_ARGS__                                                           \
-	}
-#define LICENSE(m) .offset = offsetof(struct row, license.m)
-#define SALE(m) .offset = offsetof(struct row, sale.m)
-#define MEMBERS(list) .members = (list), .member_count = sizeof(list) / sizeof((list)[0])
-
-static const char *const statuses[] = {"active", "inactive", "cancelled", NULL};
-static const char *const hostings[] = {"cloud", "server", "datacenter", "data_center", NULL};
-static const char *const license_types[] = {
-    "COMMERCIAL",    "EVALUATION", "ACADEMIC",      "COMMUNITY",   "OPEN_SOURCE", "DEVELOPER",
-    "DEMONSTRATION", "FREE",       "SOCIAL_IMPACT", "STARTER",     "CLASSROOM",   "PERSONAL",
-    "TESTING",       "SITE",       "SUBSCRIPTION",  "SYSTEM_USER", NULL};
-static const char *const sale_types[] = {"new", "renewal", "upgrade", "downgrade", "refund", NULL};
-static const char *const payment_statuses[] = {"paid", "open", "uncollectible", "refunded", NULL};
-static const char *const billing_periods[] = {"monthly", "annual", "yearly", NULL};
-
-/* Not a column: read into this, for ids that only stand among the aliases. */
-#define IDS_ALL                                                                                                        \
-	FIELD("addonLicenseId", T_ID, .alias = "addon_license_id"), FIELD("hostLicenseId", T_KNOWN),                       \
-	    FIELD("licenseId", T_ID, .alias = "sen"), FIELD("appEntitlementId", T_ID, .alias = "entitlement_id"),          \
-	    FIELD("appEntitlementNumber", T_ID, .alias = "entitlement_number"), FIELD("hostEntitlementId", T_KNOWN),       \
-	    FIELD("hostEntitlementNumber", T_KNOWN), FIELD("cloudId", T_ID, .alias = "cloud_id"),                          \
-	    FIELD("cloudSiteHostname", T_ID, .alias = "host"),                                                             \
-	    FIELD("transactionAccountId", T_ID, .alias = "transaction_account")
-
-static const struct field attribution[] = {
-    FIELD("channel", T_KNOWN),
-    FIELD("referrerDomain", T_KNOWN),
-    FIELD("campaignSource", T_KNOWN),
-    FIELD("campaignMedium", T_KNOWN),
-    FIELD("campaignName", T_TEXT, LICENSE(campaign)),
-    FIELD("campaignContent", T_KNOWN),
-};
-static const struct field partner[] = {
-    FIELD("partnerName", T_KNOWN),
-    FIELD("partnerType", T_KNOWN),
-    FIELD("billingContact", T_PEOPLE),
-};
-
-static const struct field license_fields[] = {
-    IDS_ALL,
-    FIELD("addonKey", T_TEXT, LICENSE(app_key)),
-    FIELD("addonName", T_KNOWN),
-    FIELD("productId", T_KNOWN),
-    FIELD("hosting", T_LOWER, LICENSE(hosting), .known = hostings),
-    FIELD("appEdition", T_TEXT, LICENSE(edition)),
-    FIELD("tier", T_TEXT, LICENSE(tier)),
-    FIELD("status", T_LOWER, LICENSE(status), .known = statuses),
-    FIELD("licenseType", T_UPPER, LICENSE(license_type), .known = license_types),
-    FIELD("maintenanceStartDate", T_DAY, LICENSE(maintenance_start)),
-    FIELD("maintenanceEndDate", T_DAY, LICENSE(maintenance_end)),
-    FIELD("evaluationStartDate", T_DAY, LICENSE(evaluation_start)),
-    FIELD("evaluationEndDate", T_DAY, LICENSE(evaluation_end)),
-    FIELD("latestEvaluationStartDate", T_DAY, LICENSE(evaluation_start)), /* is looked at last: it wins */
-    FIELD("inGracePeriod", T_YES, LICENSE(in_grace)),
-    FIELD("lastUpdated", T_DAY, LICENSE(last_updated)),
-    FIELD("billingPeriod", T_LOWER, LICENSE(billing_period), .known = billing_periods),
-    FIELD("installedOnSandbox", T_YES, LICENSE(sandbox)),
-    FIELD("evaluationLicense", T_KNOWN),
-    FIELD("daysToConvertEval", T_KNOWN),
-    FIELD("evaluationSaleDate", T_KNOWN),
-    FIELD("licenseSource", T_KNOWN),
-    FIELD("licenseSourceType", T_KNOWN),
-    FIELD("extendedServerSupport", T_KNOWN),
-    FIELD("attribution", T_OBJECT, MEMBERS(attribution)),
-    FIELD("partnerDetails", T_OBJECT, MEMBERS(partner)),
-    FIELD("contactDetails", T_PEOPLE),
-};
-
-static const struct field original_sale[] = {
-    FIELD("transactionId", T_TEXT, SALE(original_id)),
-    FIELD("saleDate", T_KNOWN),
-};
-static const struct field purchase[] = {
-    FIELD("saleDate", T_DAY, SALE(sale_date)),
-    FIELD("saleType", T_LOWER, SALE(sale_type), .known = sale_types),
-    FIELD("licenseType", T_UPPER, SALE(license_type), .known = license_types),
-    FIELD("hosting", T_LOWER, SALE(hosting), .known = hostings),
-    FIELD("billingPeriod", T_LOWER, SALE(billing_period), .known = billing_periods),
-    FIELD("tier", T_TEXT, SALE(tier)),
-    FIELD("oldTier", T_TEXT, SALE(old_tier)),
-    FIELD("appEdition", T_TEXT, SALE(edition)),
-    FIELD("purchasePrice", T_MONEY, SALE(price_cents)),
-    FIELD("vendorAmount", T_MONEY, SALE(vendor_cents)),
-    FIELD("currency", T_UPPER, SALE(currency)),
-    FIELD("discounts", T_KNOWN),
-    FIELD("refundReason", T_TEXT, SALE(refund_reason)),
-    FIELD("maintenanceStartDate", T_DAY, SALE(maintenance_start)),
-    FIELD("maintenanceEndDate", T_DAY, SALE(maintenance_end)),
-    FIELD("originalTransactionDetails", T_OBJECT, MEMBERS(original_sale)),
-};
-static const struct field sale_fields[] = {
-    IDS_ALL,
-    FIELD("transactionId", T_TEXT, SALE(transaction_id)),
-    FIELD("transactionLineItemId", T_TEXT, SALE(line_id)),
-    FIELD("addonKey", T_TEXT, SALE(app_key)),
-    FIELD("addonName", T_KNOWN),
-    FIELD("productId", T_KNOWN),
-    FIELD("appEdition", T_TEXT, SALE(edition)),
-    FIELD("paymentStatus", T_LOWER, SALE(payment_status), .known = payment_statuses),
-    FIELD("lastUpdated", T_DAY, SALE(last_updated)),
-    FIELD("purchaseDetails", T_OBJECT, MEMBERS(purchase)),
-    FIELD("attribution", T_KNOWN),
-    FIELD("partnerDetails", T_OBJECT, MEMBERS(partner)),
-    FIELD("customerDetails", T_PEOPLE),
-    FIELD("contactDetails", T_PEOPLE),
-};
-
-static const struct field license_root = {.type = T_OBJECT, MEMBERS(license_fields)};
-static const struct field sale_root = {.type = T_OBJECT, MEMBERS(sale_fields)};
-
-static const struct field *root_of(enum row_kind kind)
-{
-	return kind == ROW_LICENSE ? &license_root : &sale_root;
-}
-
-const char *row_kind_name(enum row_kind kind)
-{
-	return kind == ROW_LICENSE ? "license" : "sale";
-}
-
-static const struct field *field_find(const struct field *of, struct str name)
-{
-	for (size_t i = 0; i < of->member_count; i++)
-		if (str_eq(of->members[i].name, name))
-			return &of->members[i];
-	return NULL;
-}
-
-bool row_member_known(enum row_kind kind, struct str path)
-{
-	const struct field *f = root_of(kind);
-	struct str name;
-	while (f && str_split(&path, '.', &name))
-		f = field_find(f, name);
-	return f && f->type != T_PEOPLE;
-}
+#include "market/row_fields.h"
 
 /* ---- oddities ---- */
 
@@ -188,11 +26,15 @@ static bool tame(struct str s, size_t max)
 	return true;
 }
 
-static void odd(struct row *r, struct str field, struct str value)
+static void add_oddity(struct row *r, struct str field, struct str value)
 {
 	if (r->oddity_count < ROW_ODDITIES_MAX)
-		r->oddities[r->oddity_count++] =
-		    (struct row_oddity){tame(field, 60) ? field : STR("(other)"), tame(value, 40) ? value : STR("(other)")};
+		r->oddities[r->oddity_count++] = (struct row_oddity){field, value};
+}
+
+static void odd(struct row *r, struct str field, struct str value)
+{
+	add_oddity(r, tame(field, 60) ? field : STR("(other)"), tame(value, 40) ? value : STR("(other)"));
 }
 
 static void odd_flaws(struct row *r, unsigned flaws)
@@ -207,7 +49,7 @@ static void odd_flaws(struct row *r, unsigned flaws)
 	           {FLAW_ADDRESS, "an address outside of contacts"}};
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (flaws & all[i].flaw)
-			odd(r, STR("(row)"), str_of(all[i].value));
+			add_oddity(r, STR("(row)"), str_of(all[i].value));
 }
 
 /* ---- members ---- */
@@ -360,16 +202,17 @@ static enum err read_members(struct tree *t, struct row *r, const struct field *
 {
 	enum err e = OK;
 	const struct node *last = NULL;
-	for (const struct node *n = tree_first(t, object); e == OK && n; n = tree_next(t, n)) {
-		const struct field *f = field_find(of, n->name);
-		if (!f)
+	for (struct node *n = tree_first(t, object); e == OK && n; n = tree_next(t, n)) {
+		const struct field *f = row_field(of, n->name);
+		if (!f) {
 			odd(r, n->name, STR("unknown member"));
-		else if (str_eqz(n->name, "latestEvaluationStartDate"))
+			n->hidden = r->erased; /* who was erased might be in it */
+		} else if (str_eqz(n->name, "latestEvaluationStartDate"))
 			last = n;
 		else
 			e = read_member(t, r, f, n, a);
 	}
-	return e == OK && last ? read_member(t, r, field_find(of, last->name), last, a) : e;
+	return e == OK && last ? read_member(t, r, row_field(of, last->name), last, a) : e;
 }
 
 /* ---- people ---- */
@@ -435,8 +278,10 @@ static void hide_people(struct tree *t)
 	static const struct str parts[] = {{"contact", 7}, {"email", 5}, {"phone", 5}, {"address", 7}};
 	for (size_t i = 0; i < t->count; i++) {
 		struct node *n = &t->nodes[i];
-		bool people = n->name.ptr && str_eqz(n->name, "customerDetails");
-		for (size_t k = 0; n->name.len && k < sizeof(parts) / sizeof(parts[0]); k++)
+		if (n->name.len < 5) /* shorter than any of them; most elements of arrays have none */
+			continue;
+		bool people = str_eqz(n->name, "customerDetails");
+		for (size_t k = 0; k < sizeof(parts) / sizeof(parts[0]); k++)
 			people = people || str_ifind(n->name, parts[k]);
 		n->hidden = n->hidden || people;
 	}
@@ -487,7 +332,7 @@ static enum err name_by_content(struct row *r, struct arena *a, struct str *ret)
 	hex_encode(hex, row_content(r)->hash, RAW_HASH_SIZE);
 	const char *name = arena_printf(a, "unknown:%.*s", (int)sizeof(hex), hex);
 	r->nameless = true;
-	odd(r, STR("(row)"), STR("without an id"));
+	add_oddity(r, STR("(row)"), STR("without an id"));
 	*ret = str_of(name);
 	return name ? OK : ERR_NOMEM;
 }
@@ -522,7 +367,7 @@ enum err row_read(struct tree *t, enum row_kind kind, struct str element, struct
 	if (e != OK)
 		return e;
 	hide_people(t);
-	e = read_members(t, ret, root_of(kind), tree_root(t), a);
+	e = read_members(t, ret, row_fields(kind), tree_root(t), a);
 	odd_flaws(ret, t->flaws);
 	if (e == OK)
 		e = write_content(t, element, ret, a);

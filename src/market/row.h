@@ -9,7 +9,7 @@
 
 enum row_kind { ROW_LICENSE, ROW_SALE };
 
-enum { ROW_ALIASES_MAX = 8, ROW_ODDITIES_MAX = 16, ROW_CONTACTS_MAX = 2, ROW_TEXT_MAX = 200 };
+enum { ROW_ALIASES_MAX = 8, ROW_ODDITIES_MAX = 8, ROW_CONTACTS_MAX = 2, ROW_TEXT_MAX = 200 };
 
 struct row_alias {
 	const char *kind; /* as in the table `aliases` */

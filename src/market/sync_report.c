@@ -21,7 +21,7 @@
 #define LAST_WITHOUT "2018-07-01"
 enum {
 	BATCH_ROWS = 4096,
-	BATCH_BYTES = 4 * 1024 * 1024,
+	BATCH_BYTES = 2 * 1024 * 1024,
 	WINDOW_DAYS = 3,
 	FULL_EVERY_DAYS = 7,
 	EXPORT_TRUSTED_MS = 30 * 60 * 1000, /* an export of a poll that was cut short is used until it is this old */

@@ -244,6 +244,8 @@ static enum err merge(struct store_tx *tx, struct str from, struct str to)
 	                     "value, first_seen, last_seen FROM market_aliases WHERE row_key = $2 ON CONFLICT (row_key, "
 	                     "kind, value) DO NOTHING",
 	                     V_STR(to), V_STR(from));
+	if (e == OK)
+		e = sql_run(tx, NULL, "DELETE FROM market_aliases WHERE row_key = $1", V_STR(from));
 	return e == OK ? sql_run(tx, NULL, "DELETE FROM market_licenses WHERE row_key = $1", V_STR(from)) : e;
 }
 
@@ -256,6 +258,8 @@ enum err store_market_license_rename(struct store_tx *tx, struct str from, struc
 	e = taken ? merge(tx, from, to)
 	          : sql_run_one(tx, ERR_NOT_FOUND, "UPDATE market_licenses SET row_key = $1 WHERE row_key = $2", V_STR(to),
 	                        V_STR(from));
+	if (e == OK && !taken)
+		e = sql_run(tx, NULL, "UPDATE market_aliases SET row_key = $1 WHERE row_key = $2", V_STR(to), V_STR(from));
 	if (e == OK)
 		e = sql_run(tx, NULL, "UPDATE market_history SET row_key = $1 WHERE kind = 'license' AND row_key = $2",
 		            V_STR(to), V_STR(from));

@@ -47,6 +47,8 @@ struct sql_backend {
 	/* Waits for the write lock at most wait_ms: ERR_BUSY. */
 	enum err (*begin)(struct sql_conn *c, bool write, int64_t wait_ms);
 	enum err (*commit)(struct sql_conn *c);
+	/* Outside of a transaction: whether a commit that returned is on the disk. It is, unless this says otherwise. */
+	enum err (*durable)(struct sql_conn *c, bool durable);
 	/* False: the connection should not be used again. */
 	bool (*rollback)(struct sql_conn *c);
 	/* Some failures end the whole transaction behind our back. */

@@ -206,6 +206,20 @@ static enum err begin(struct sql_conn *c, bool write, int64_t wait_ms)
 	return run(c, write ? "BEGIN IMMEDIATE" : "BEGIN");
 }
 
+/* WAL with synchronous=NORMAL: the log is synced before a checkpoint alone, so what is lost is lost from the end. */
+static enum err durable(struct sql_conn *c, bool durable)
+{
+	if (c->lazy != durable)
+		return OK;
+	/* never a kept statement: this pragma acts while it is prepared, not when it is run */
+	enum err e =
+	    sqlite_note(c, sqlite3_exec(c->db, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL", NULL,
+	                                NULL, NULL));
+	if (e == OK)
+		c->lazy = !durable;
+	return e;
+}
+
 static enum err commit(struct sql_conn *c)
 {
 	return run(c, "COMMIT");
@@ -230,6 +244,7 @@ const struct sql_backend sqlite_backend = {
     .close = sqlite_close,
     .begin = begin,
     .commit = commit,
+    .durable = durable,
     .rollback = rollback,
     .in_transaction = in_transaction,
     .start = start,

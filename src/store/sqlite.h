@@ -17,6 +17,7 @@ struct sql_conn {
 	sqlite3 *db;
 	struct sql_stmt statements[STATEMENTS_MAX];
 	unsigned statement_count;
+	bool lazy;   /* commits are not synced */
 	bool memory; /* its data is nowhere else */
 	bool broken; /* the file failed us: a new connection starts from what is on disk */
 };

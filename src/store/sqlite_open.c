@@ -74,6 +74,8 @@ static enum err set_pragmas(struct sql_conn *c, enum sql_role role, struct probl
 	int rc = sqlite3_db_config(c->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(c->db, common, NULL, NULL, NULL);
+	if (rc == SQLITE_OK && role == SQL_WRITER)
+		rc = sqlite3_exec(c->db, "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4000", NULL, NULL, NULL);
 	if (rc == SQLITE_OK && role == SQL_READER)
 		rc = sqlite3_exec(c->db, "PRAGMA query_only = ON", NULL, NULL, NULL);
 	return rc == SQLITE_OK ? OK : refuse_rc(c, rc, p, "the database cannot be used");

@@ -36,9 +36,12 @@ void store_close(struct store *s);
 struct store_job {
 	enum err (*run)(struct store_job *, struct store_tx *); /* writer thread; an error rolls this job back */
 	void (*done)(struct store_job *, enum err);             /* writer thread, after the commit; exactly once */
-	struct store_job *next;                                 /* of the store */
-	int64_t queued_mono_ms;                                 /* of the store */
-	enum err result;                                        /* of the store */
+	/* What it writes is told OK before it is on the disk: a power failure, not a crash of the process, may take it
+	 * back, in order and whole, until a job that is not lazy is done. For what is asked for again, such as reports. */
+	bool lazy;
+	struct store_job *next; /* of the store */
+	int64_t queued_mono_ms; /* of the store */
+	enum err result;        /* of the store */
 };
 /* Never blocks. ERR_FULL, ERR_STOPPING: done does not run. */
 enum err store_submit(struct store *s, struct store_job *job);

@@ -5,7 +5,10 @@
  * the database ended by itself) fails every job of it: none is told OK that is not on the disk. After a failure the
  * connection is rolled back, or made anew where that does not help, so that the next group starts clean. While another
  * process holds the write lock, a job waits at most busy_timeout_ms from when it was queued: ERR_BUSY.
- * Threads: `lock` guards the queue and is held for moments; `conn_lock` guards the connection and is held for a group.
+ *
+ * Lazy jobs (store.h) queue by themselves and are committed without a sync. They take turns with the others, and a
+ * group of them ends as soon as another job waits: what is left of it goes on later. Threads: `lock` guards the queue
+ * and is held for moments; `conn_lock` guards the connection and is held for a group.
  */
 #include "store/writer.h"
 
@@ -36,7 +39,8 @@ struct writer {
 
 	pthread_mutex_t lock;
 	pthread_cond_t came;
-	struct queue queue;
+	struct queue queue, lazy;
+	bool lazy_last; /* the last group's kind: the other one is next */
 	bool stopping;
 
 	pthread_mutex_t conn_lock;
@@ -82,10 +86,10 @@ enum err writer_submit(struct writer *w, struct store_job *job)
 	pthread_mutex_lock(&w->lock);
 	if (w->stopping)
 		e = ERR_STOPPING;
-	else if (w->queue.count >= w->queue_max)
+	else if (w->queue.count + w->lazy.count >= w->queue_max)
 		e = ERR_FULL;
 	else
-		push(&w->queue, job);
+		push(job->lazy ? &w->lazy : &w->queue, job);
 	pthread_cond_signal(&w->came);
 	pthread_mutex_unlock(&w->lock);
 	return e;
@@ -94,33 +98,60 @@ enum err writer_submit(struct writer *w, struct store_job *job)
 int64_t writer_depth(struct writer *w)
 {
 	pthread_mutex_lock(&w->lock);
-	int64_t depth = w->queue.count;
+	int64_t depth = w->queue.count + w->lazy.count;
 	pthread_mutex_unlock(&w->lock);
 	return depth;
 }
 
-/* False: stopping, and nothing waits any more. ret_oldest: when the oldest job was queued. */
-static bool wait_for_jobs(struct writer *w, int64_t *ret_oldest)
+/* Which jobs are next; NULL: stopping, and nothing waits any more. ret_oldest: when the oldest was queued. */
+static struct queue *wait_for_jobs(struct writer *w, int64_t *ret_oldest)
 {
 	pthread_mutex_lock(&w->lock);
-	while (!w->queue.count && !w->stopping)
+	while (!w->queue.count && !w->lazy.count && !w->stopping)
 		pthread_cond_wait(&w->came, &w->lock);
-	bool some = w->queue.count > 0;
-	if (some)
-		*ret_oldest = w->queue.head->queued_mono_ms;
+	struct queue *q = w->lazy.count && (!w->queue.count || !w->lazy_last) ? &w->lazy : &w->queue;
+	w->lazy_last = q == &w->lazy;
+	if (q->count)
+		*ret_oldest = q->head->queued_mono_ms;
+	else
+		q = NULL;
 	pthread_mutex_unlock(&w->lock);
-	return some;
+	return q;
 }
 
 /* At most GROUP_MAX jobs queued not later than `until`. */
-static struct queue take(struct writer *w, int64_t until)
+static struct queue take(struct writer *w, struct queue *from, int64_t until)
 {
 	struct queue group = {0};
 	pthread_mutex_lock(&w->lock);
-	while (w->queue.count && group.count < GROUP_MAX && w->queue.head->queued_mono_ms <= until)
-		push(&group, pop(&w->queue));
+	while (from->count && group.count < GROUP_MAX && from->head->queued_mono_ms <= until)
+		push(&group, pop(from));
 	pthread_mutex_unlock(&w->lock);
 	return group;
+}
+
+/* What is behind the last job that ran goes back to the front, where it came from. */
+static void put_back(struct writer *w, struct queue *group, struct store_job *last, unsigned ran)
+{
+	struct queue rest = {.head = last->next, .tail = group->tail, .count = group->count - ran};
+	last->next = NULL;
+	group->tail = &last->next;
+	group->count = ran;
+	pthread_mutex_lock(&w->lock);
+	*rest.tail = w->lazy.count ? w->lazy.head : NULL;
+	if (!w->lazy.count)
+		w->lazy.tail = rest.tail;
+	w->lazy.head = rest.head;
+	w->lazy.count += rest.count;
+	pthread_mutex_unlock(&w->lock);
+}
+
+static bool others_wait(struct writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	bool wait = w->queue.count > 0;
+	pthread_mutex_unlock(&w->lock);
+	return wait;
 }
 
 /* ---- a group ---- */
@@ -153,10 +184,14 @@ static enum err run_job(struct writer *w, struct store_job *job, enum err *ret_f
 
 static enum err run_group(struct writer *w, struct queue *group, enum err *ret_failed)
 {
+	unsigned ran = 0;
 	for (struct store_job *job = group->head; job; job = job->next) {
 		enum err e = run_job(w, job, ret_failed);
 		if (e != OK)
 			return e;
+		ran++;
+		if (job->lazy && job->next && others_wait(w))
+			put_back(w, group, job, ran);
 	}
 	struct timespec from, to;
 	clock_gettime(CLOCK_MONOTONIC, &from);
@@ -180,11 +215,13 @@ static void note_health(struct writer *w, enum err e, const char *trouble)
 }
 
 /* The connection, in a write transaction. */
-static enum err begin_group(struct writer *w, int64_t oldest, struct problem *ret_problem)
+static enum err begin_group(struct writer *w, int64_t oldest, bool lazy, struct problem *ret_problem)
 {
 	enum err e = OK;
 	if (!w->conn)
 		e = w->sql->open(w->target, SQL_WRITER, ret_problem, &w->conn);
+	if (e == OK)
+		e = w->sql->durable(w->conn, !lazy);
 	if (e != OK)
 		return e;
 	int64_t left = oldest + w->target->busy_timeout_ms - clock_mono_ms(w->clock);
@@ -217,19 +254,19 @@ void writer_watch(struct writer *w, void (*fn)(void *arg), void *arg)
 	pthread_mutex_unlock(&w->watch_lock);
 }
 
-static void write_group(struct writer *w, int64_t oldest)
+static void write_group(struct writer *w, struct queue *from, int64_t oldest)
 {
 	w->deliveries_queued = false;
 	struct problem problem = {.text = ""};
 	struct queue group;
 	pthread_mutex_lock(&w->conn_lock);
-	enum err e = begin_group(w, oldest, &problem);
+	enum err e = begin_group(w, oldest, from == &w->lazy, &problem);
 	if (e == ERR_BUSY) {
 		/* Those that waited long enough; at least the oldest, whose time the wait was. */
 		int64_t late = clock_mono_ms(w->clock) - w->target->busy_timeout_ms;
-		group = take(w, late > oldest ? late : oldest);
+		group = take(w, from, late > oldest ? late : oldest);
 	} else {
-		group = take(w, INT64_MAX);
+		group = take(w, from, INT64_MAX);
 	}
 	enum err failed = OK;
 	if (e == OK)
@@ -249,8 +286,9 @@ static void *writer_main(void *arg)
 {
 	struct writer *w = arg;
 	int64_t oldest = 0;
-	while (wait_for_jobs(w, &oldest))
-		write_group(w, oldest);
+	struct queue *from;
+	while ((from = wait_for_jobs(w, &oldest)))
+		write_group(w, from, oldest);
 	return NULL;
 }
 

@@ -2,6 +2,7 @@
 import { api } from './api.js';
 import { chart } from './charts.js';
 import { card, csvLink, empty, fill, h, message, table } from './dom.js';
+import { marketplace } from './marketplace.js';
 import { money, number, reportDay } from './text.js';
 
 const thisMonth = () => new Date().toISOString().slice(0, 7);
@@ -54,6 +55,7 @@ export function books(main, { query, remember }) {
 	const currencyLabel = h('label', { hidden: true }, h('span', {}, 'Currency'), currencies);
 	const asked = () => new URLSearchParams({ from: from.value, to: to.value }).toString();
 	const links = () => ({ mrr: csvLink('books/mrr', asked()), movements: csvLink('books/mrr', asked()), sales: csvLink('books/transactions', asked()), billed: csvLink('books/transactions', asked()), trials: csvLink('books/trials', asked()) });
+	const reports = marketplace();
 	let csv = links(), latest = 0, got = null;
 
 	const tile = (label, value, kind) => h('div', { class: 'tile', 'data-kind': kind }, h('b', {}, value), h('span', {}, label));
@@ -97,7 +99,7 @@ export function books(main, { query, remember }) {
 		h('div', { class: 'grid pairs' }, card('Monthly recurring revenue', { extra: csv.mrr }, charts.mrr.element), card('What changed it', { extra: csv.movements }, charts.movements.element),
 			card('Sales and refunds', { extra: csv.billed }, charts.billed.element), card('Evaluations by the month they began', { extra: csv.trials }, charts.trials.element)),
 		card('By month', { flush: true }, months), card('Sales of the last month shown', { flush: true, extra: csv.sales }, sales),
-		card('Definitions', {}, words));
+		reports.element, card('Definitions', {}, words));
 	load();
-	return () => { latest = -1; for (const c of Object.values(charts)) c.end(); };
+	return () => { latest = -1; reports.end(); for (const c of Object.values(charts)) c.end(); };
 }

@@ -80,7 +80,7 @@ CREATE INDEX market_sales_raw ON market_sales (raw_hash);
 -- Every id a licence row ever had, for the join with `aliases` (same kinds): entitlement_number entitlement_id sen
 -- addon_license_id cloud_id host transaction_account.
 CREATE TABLE market_aliases (
-	row_key    TEXT NOT NULL REFERENCES market_licenses (row_key) ON DELETE CASCADE ON UPDATE CASCADE,
+	row_key    TEXT NOT NULL,            -- of market_licenses; no foreign key: a check for each of seven ids a row
 	kind       TEXT NOT NULL,
 	value      TEXT NOT NULL,
 	first_seen INTEGER NOT NULL,

@@ -562,9 +562,112 @@ static void every_call_of_many_threads_is_answered_once(void **state)
 	fake_server_stop(server);
 }
 
+/* ---- answers taken in pieces ---- */
+struct taken {
+	struct outcome outcome; /* first: on_done gets it */
+	size_t bytes, pieces;
+	size_t stop_after; /* bytes; 0: never */
+	uint64_t sum;
+};
+
+static bool take_piece(void *arg, const char *data, size_t len)
+{
+	struct taken *t = arg;
+	t->bytes += len;
+	t->pieces++;
+	for (size_t i = 0; i < len; i++)
+		t->sum += (unsigned char)data[i];
+	return !t->stop_after || t->bytes < t->stop_after;
+}
+
+static bool answer_megabytes(void *arg, int fd, const struct fake_request *req)
+{
+	static char block[65536];
+	(void)arg;
+	(void)req;
+	memset(block, 'x', sizeof block);
+	static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 4194304\r\n\r\n";
+	fake_send(fd, head, sizeof head - 1);
+	for (int i = 0; i < 64; i++)
+		if (!fake_send(fd, block, sizeof block))
+			break;
+	return false;
+}
+
+static bool answer_cut_short(void *arg, int fd, const struct fake_request *req)
+{
+	(void)arg;
+	(void)req;
+	static const char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789";
+	fake_send(fd, text, sizeof text - 1);
+	return false;
+}
+
+static bool answer_refused(void *arg, int fd, const struct fake_request *req)
+{
+	(void)arg;
+	(void)req;
+	return fake_answer(fd, 404, "Retry-After: 3\r\n", "Export is being processed");
+}
+
+static const struct {
+	const char *name;
+	fake_handler *handler;
+	uint64_t max;
+	size_t stop_after;
+	enum err err;
+	int status;
+	size_t bytes; /* taken; SIZE_MAX: some */
+	const char *body;
+} takes[] = {
+    {"4 MB", answer_megabytes, 1 << 30, 0, OK, 200, 4194304, ""},
+    {"more than allowed, announced", answer_megabytes, 1 << 20, 0, ERR_TOO_LARGE, 0, 0, ""},
+    {"who takes it stops", answer_megabytes, 1 << 30, 1 << 20, ERR_IO, 0, SIZE_MAX, ""},
+    {"more than allowed, unannounced", answer_a_gigabyte, 1 << 20, 0, ERR_TOO_LARGE, 0, SIZE_MAX, ""},
+    {"cut short", answer_cut_short, 1 << 20, 0, ERR_UPSTREAM, 0, 10, ""},
+    {"a refusal is kept for done", answer_refused, 1000, 0, OK, 404, 0, "Export is being processed"},
+};
+
+static void an_answer_may_be_taken_in_pieces(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof takes / sizeof takes[0]; i++) {
+		struct fake_server *s = fake_server_start(takes[i].handler, "HTTP/1.1 200 OK\r\n\r\n");
+		struct http_client *c = open_client();
+		struct taken t = {.stop_after = takes[i].stop_after};
+		const struct http_call call = {.method = "GET",
+		                               .url = fake_server_url(s),
+		                               .answer_max = takes[i].max,
+		                               .take = take_piece,
+		                               .done = on_done,
+		                               .arg = &t};
+		outcome_init(&t.outcome);
+		assert_int_equal(http_client_call(c, &call), OK);
+		outcome_wait(&t.outcome, 1);
+		if (t.outcome.err != takes[i].err || t.outcome.status != takes[i].status)
+			fail_msg("%s: %s, %d", takes[i].name, err_name(t.outcome.err), t.outcome.status);
+		assert_string_equal(t.outcome.body, takes[i].body);
+		if (takes[i].bytes != SIZE_MAX)
+			assert_int_equal(t.bytes, takes[i].bytes);
+		http_client_free(c);
+		fake_server_stop(s);
+	}
+}
+
+static void a_user_and_a_password_make_a_header(void **state)
+{
+	struct buf out = BUF_INIT(1000);
+	(void)state;
+	http_basic_auth(&out, STR("Aladdin"), STR("open sesame")); /* RFC 7617, section 2 */
+	assert_string_equal(out.data, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+	buf_release(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(an_answer_may_be_taken_in_pieces),
+	    cmocka_unit_test(a_user_and_a_password_make_a_header),
 	    cmocka_unit_test(an_answer_comes_with_status_headers_and_body),
 	    cmocka_unit_test(a_post_sends_headers_and_body),
 	    cmocka_unit_test(connections_are_used_again_and_cookies_are_not),

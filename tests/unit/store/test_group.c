@@ -9,6 +9,7 @@
 
 #include "base/metrics.h"
 #include "store/fixture.h"
+#include "store/sql.h"
 
 enum { JOBS = 64, THREADS = 8, WRITES_A_THREAD = 40 };
 
@@ -272,11 +273,65 @@ static void many_threads_write_and_read_at_once(void **state)
 	assert_whole(w->fixture.file);
 }
 
+/* A job that notes when it ran and how the connection syncs. The two ask in texts of their own: a pragma's answer is
+ * made when it is prepared, and prepared statements are kept by their text. */
+struct noting_job {
+	struct store_job job;
+	int *order;
+	int ran_as;
+	int64_t synchronous;
+	enum err result;
+};
+
+static enum err note_run(struct store_job *job, struct store_tx *tx)
+{
+	struct noting_job *n = (struct noting_job *)(void *)job;
+	n->ran_as = ++*n->order;
+	struct rows r = sql_query_values(tx, job->lazy ? "PRAGMA synchronous" : "PRAGMA main.synchronous", NULL, 0);
+	if (rows_next(&r))
+		n->synchronous = row_int(&r, 0);
+	rows_close(&r);
+	return r.err;
+}
+
+static void note_done(struct store_job *job, enum err e)
+{
+	((struct noting_job *)(void *)job)->result = e;
+}
+
+static void lazy_jobs_give_way_and_are_not_synced(void **state)
+{
+	struct writes *w = *state;
+	enum { LAZY = 6, NORMAL = 1, FULL = 2 };
+	struct noting_job all[LAZY + 2];
+	int order = 0;
+	const int64_t before = commits();
+	loan_take(&w->loan, w->fixture.store);
+	for (size_t i = 0; i < LAZY + 2; i++) {
+		all[i] = (struct noting_job){.job = {.run = note_run, .done = note_done, .lazy = i < LAZY}, .order = &order};
+		assert_int_equal(store_submit(w->fixture.store, &all[i].job), OK);
+	}
+	assert_int_equal(store_queue_depth(w->fixture.store), LAZY + 2);
+	assert_int_equal(loan_return(&w->loan, OK), OK);
+	while (store_queue_depth(w->fixture.store))
+		sched_yield();
+	flush(w);
+	/* one lazy job, those that do not wait, the rest of the lazy ones */
+	static const int want[] = {1, 4, 5, 6, 7, 8, 2, 3};
+	for (size_t i = 0; i < LAZY + 2; i++) {
+		assert_int_equal(all[i].result, OK);
+		assert_int_equal(all[i].ran_as, want[i]);
+		assert_int_equal(all[i].synchronous, i < LAZY ? NORMAL : FULL);
+	}
+	assert_in_range(commits() - before, 5, 6); /* the loan, one, two, five, and the flush, which may be two */
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 	    T(what_queues_together_shares_one_commit),
+	    T(lazy_jobs_give_way_and_are_not_synced),
 	    T(a_job_that_fails_is_rolled_back_alone),
 	    T(the_queue_is_bounded),
 	    T(closing_commits_what_is_queued_and_takes_no_more),
