@@ -56,6 +56,20 @@ static const struct {
     {"{\"features\":{\"a\":{\"active\":\"allow\",\"edition\":\"capabilityAdvanced\"}}}",
      "f.json: features.a.edition: is not an edition"},
     {"{\"features\":{\"a\":{\"active\":\"allow\",\"edition\":null}}}", "f.json: features.a.edition: is not an edition"},
+    {"{\"features\":{\"a\":{\"active\":\"allow\"}},\"forge_environments\":[]}",
+     "f.json: forge_environments: must be an object"},
+    {"{\"features\":{\"a\":{\"active\":\"allow\"}},\"forge_environments\":null}",
+     "f.json: forge_environments: must be an object"},
+    {"{\"features\":{\"a\":{\"active\":\"allow\"}},\"forge_environments\":{\"PRODUCTION\":\"allow\"}}",
+     "f.json: forge_environments.PRODUCTION: has licences"},
+    {"{\"features\":{\"a\":{\"active\":\"allow\"}},\"forge_environments\":{\"development\":\"allow\"}}",
+     "f.json: forge_environments.development: is not a Forge environment"},
+    {"{\"features\":{\"a\":{\"active\":\"allow\"}},\"forge_environments\":{\"\":\"allow\"}}",
+     "f.json: forge_environments.: is not a Forge environment"},
+    {"{\"features\":{\"a\":{\"active\":\"allow\"}},\"forge_environments\":{\"DEVELOPMENT\":true}}",
+     "f.json: forge_environments.DEVELOPMENT: is not a verdict"},
+    {"{\"features\":{\"a\":{\"active\":\"allow\"}},\"forge_environments\":{\"DEVELOPMENT\":\"yes\"}}",
+     "f.json: forge_environments.DEVELOPMENT: is not a verdict"},
     {"{\"features\":{\"a\":{\"active\":\"allow\",\"seats\":\"true\"}}}",
      "f.json: features.a.seats: must be true or false"},
     {"{\"features\":{\"a\":{\"active\":\"allow\",\"seats\":100}}}", "f.json: features.a.seats: must be true or false"},
@@ -240,9 +254,27 @@ static void test_the_shipped_file(void **state)
 	buf_release(&text);
 }
 
+static void test_forge_environments(void **state)
+{
+	(void)state;
+	struct told told = {.count = 0};
+	struct features *f = NULL;
+	const struct str json = STR("{\"features\":{\"a\":{\"active\":\"allow\"}},"
+	                            "\"forge_environments\":{\"DEVELOPMENT\":\"allow\",\"STAGING\":\"read_only\"}}");
+	assert_int_equal(features_parse(json, "f.json", tell, &told, &f), OK);
+	assert_int_equal(features_forge_environment(f, STR("DEVELOPMENT")), VERDICT_ALLOW);
+	assert_int_equal(features_forge_environment(f, STR("STAGING")), VERDICT_READ_ONLY);
+	/* what is not named is denied, PRODUCTION too: its states rule it */
+	assert_int_equal(features_forge_environment(f, STR("development")), VERDICT_DENY);
+	assert_int_equal(features_forge_environment(f, STR("PRODUCTION")), VERDICT_DENY);
+	assert_int_equal(features_forge_environment(f, STR("")), VERDICT_DENY);
+	features_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_forge_environments),
 	    cmocka_unit_test(test_each_problem_is_told_with_its_place),
 	    cmocka_unit_test(test_all_problems_are_told_at_once),
 	    cmocka_unit_test(test_too_large),

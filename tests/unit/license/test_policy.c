@@ -38,6 +38,11 @@ static bool rule(void *features, const struct rule *r, char got[static RULE_LINE
 	const struct feature *f = features_at(*(struct features **)features, 0);
 	struct license_decision d = {.source = rule_has(r, "override") ? SOURCE_OVERRIDE : SOURCE_LOOKUP};
 	assert_true(license_state_parse(str_of(r->words[0]), &d.state));
+	enum verdict environment = VERDICT_DENY;
+	d.ruled = rule_get(r, "environment") != NULL;
+	if (d.ruled)
+		assert_true(verdict_parse(str_of(rule_get(r, "environment")), &environment));
+	d.rule = environment;
 	const char *edition = rule_get(r, "edition"), *installed = rule_get(r, "installed"), *seat = rule_get(r, "seat");
 	d.edition = !edition ? EDITION_NONE : strcmp(edition, "advanced") == 0 ? EDITION_ADVANCED : EDITION_STANDARD;
 	int64_t first = 0;
