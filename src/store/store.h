@@ -78,7 +78,7 @@ enum err store_tenant_put(struct store_tx *tx, const struct tenant_row *row); /*
 /* uninstalled_at becomes `at` or 0, updated_at `at`. ERR_NOT_FOUND. */
 enum err store_tenant_status(struct store_tx *tx, struct str client_key, const char *status, int64_t at);
 enum err store_tenant_last_seen(struct store_tx *tx, struct str client_key, int64_t at); /* never back. ERR_NOT_FOUND */
-/* Newest not uninstalled tenant with that base URL other than client_key: a site import. ERR_NOT_FOUND. */
+/* Newest not uninstalled tenant of Connect with that base URL other than client_key: a site import. ERR_NOT_FOUND. */
 enum err store_tenant_by_base_url(struct store_tx *tx, struct str base_url, struct str other_than, struct arena *a,
                                   struct tenant_row *ret);
 /* In client_key order; fn returning an error stops. The row is valid during the call; install_body, which is long, is

@@ -65,7 +65,8 @@ enum err store_tenant_by_base_url(struct store_tx *tx, struct str base_url, stru
 	__cleanup(rows_close) struct rows r =
 	    sql_query(tx,
 	              "SELECT " TENANT_COLUMNS WITH_BODY " FROM tenants WHERE base_url = $1 AND client_key <> $2 "
-	              "AND status <> 'uninstalled' ORDER BY installed_at DESC, client_key LIMIT 1",
+	              "AND status <> 'uninstalled' AND client_key NOT LIKE 'forge:%' AND client_key NOT LIKE 'github:%' "
+	              "ORDER BY installed_at DESC, client_key LIMIT 1",
 	              V_STR(base_url), V_STR(other_than));
 	return one_tenant(&r, a, ret);
 }

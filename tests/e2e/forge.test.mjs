@@ -400,6 +400,25 @@ describe('one customer, two doors, one tenant', () => {
     assert.equal((await forge.installation({ siteUrl: old }).ask(app)).json.tenant.startsWith('forge:'), true);
   });
 
+  test('a development installation at a site makes no import of the site’s first install', async () => {
+    const site = world.site();
+    await forge.installation({ siteUrl: site.baseUrl, environment: 'DEVELOPMENT' }).ask(app);
+    await site.install(app);
+    assert.equal((await app.events(`&tenant=${site.clientKey}`))[0].type, 'tenant.installed');
+  });
+
+  test('an import of the site takes the installation along', async () => {
+    const site = world.site();
+    const jira = forge.installation();
+    await site.install(app, { body: { installationId: jira.id } });
+    assert.equal((await jira.ask(app)).json.tenant, site.clientKey);
+    const before_ = site.clientKey;
+    site.clientKey = `imported-${before_}`;
+    await site.install(app, { body: { installationId: jira.id } });
+    assert.equal((await jira.ask(app)).json.tenant, site.clientKey);
+    assert.equal((await tenant(before_)).tenant.status, 'installed', 'the old one is kept');
+  });
+
   test('seats, override and history go along', async () => {
     const jira = forge.installation();
     await jira.ask(app);

@@ -1,9 +1,9 @@
 /* test_jwks.c - the keys of Forge tokens: what a set may hold, when its host is asked, and that old keys outlive its
  * troubles. One host on loopback; the clock is stepped by hand. */
-#include <stdatomic.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "../token/vectors.h"
 #include "base/log.h"
@@ -14,13 +14,20 @@
 static char n_text[400]; /* modulus of the vector file's key */
 #define E_TEXT "AQAB"
 
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows, and struct waiting */
+static pthread_cond_t answered = PTHREAD_COND_INITIALIZER;
 static char set_text[8192];
-static _Atomic int answer_status;
+static int answer_status;
 
 static bool serve(void *arg, int fd, const struct fake_request *req)
 {
 	(void)arg, (void)req;
-	return fake_answer(fd, answer_status, "", set_text);
+	char text[sizeof(set_text)];
+	pthread_mutex_lock(&lock);
+	memcpy(text, set_text, sizeof(text));
+	const int status = answer_status;
+	pthread_mutex_unlock(&lock);
+	return fake_answer(fd, status, "", text);
 }
 
 struct fixture {
@@ -47,6 +54,7 @@ static int group_up(void **state)
 
 static void serve_kids(const char *first, const char *second)
 {
+	pthread_mutex_lock(&lock);
 	size_t at = (size_t)snprintf(set_text, sizeof(set_text), "{\"keys\":[");
 	const char *const kids[] = {first, second};
 	for (size_t i = 0; i < 2 && kids[i]; i++)
@@ -56,6 +64,14 @@ static void serve_kids(const char *first, const char *second)
 		    i ? "," : "", kids[i], n_text);
 	snprintf(set_text + at, sizeof(set_text) - at, "]}");
 	answer_status = 200;
+	pthread_mutex_unlock(&lock);
+}
+
+static void serve_status(int status)
+{
+	pthread_mutex_lock(&lock);
+	answer_status = status;
+	pthread_mutex_unlock(&lock);
 }
 
 static int setup(void **state)
@@ -90,7 +106,7 @@ static int teardown(void **state)
 }
 
 struct waiting {
-	_Atomic bool done;
+	bool done;
 	enum jwks_status status;
 	struct jwks_key *key;
 };
@@ -98,18 +114,26 @@ struct waiting {
 static void told(void *arg, enum jwks_status status, struct jwks_key *key)
 {
 	struct waiting *w = arg;
+	pthread_mutex_lock(&lock);
 	w->status = status;
 	w->key = key;
 	w->done = true;
+	pthread_cond_signal(&answered);
+	pthread_mutex_unlock(&lock);
 }
 
 /* Asks, waits for the answer, gives the key back. */
 static enum jwks_status ask(struct fixture *f, const char *kid)
 {
 	struct waiting w = {.done = false};
-	if (!jwks_get(f->keys, str_of(kid), &w.status, &w.key, told, &w))
-		while (!w.done)
-			usleep(200);
+	enum jwks_status status;
+	struct jwks_key *key;
+	if (jwks_get(f->keys, str_of(kid), &status, &key, told, &w))
+		told(&w, status, key);
+	pthread_mutex_lock(&lock);
+	while (!w.done)
+		pthread_cond_wait(&answered, &lock);
+	pthread_mutex_unlock(&lock);
 	assert_true((w.status == JWKS_FOUND) == (w.key != NULL));
 	if (w.key)
 		assert_non_null(jwks_key_rsa(w.key));
@@ -169,7 +193,7 @@ static void test_old_sets_are_refreshed_behind_the_call(void **state)
 	assert_int_equal(ask(f, "k1"), JWKS_FOUND); /* not held up */
 	fake_server_wait_requests(f->server, 2);
 	while (ask(f, "k1") == JWKS_FOUND)
-		usleep(200);
+		sched_yield();
 	assert_int_equal(ask(f, "k2"), JWKS_FOUND);
 }
 
@@ -177,7 +201,7 @@ static void test_old_keys_stay_good_while_the_host_fails(void **state)
 {
 	struct fixture *f = *state;
 	assert_int_equal(ask(f, "k1"), JWKS_FOUND);
-	answer_status = 500;
+	serve_status(500);
 	step(f, JWKS_REFRESH_MS * 24);
 	assert_int_equal(ask(f, "k1"), JWKS_FOUND);
 	fake_server_wait_requests(f->server, 2);
@@ -193,7 +217,7 @@ static void test_old_keys_stay_good_while_the_host_fails(void **state)
 static void test_without_any_keys_the_host_is_asked_again_soon(void **state)
 {
 	struct fixture *f = *state;
-	answer_status = 503;
+	serve_status(503);
 	assert_int_equal(ask(f, "k1"), JWKS_UNAVAILABLE);
 	assert_int_equal(ask(f, "k1"), JWKS_UNAVAILABLE);
 	assert_int_equal(asked(f), 1);
