@@ -1,7 +1,7 @@
 // segment-queue.test.mjs - what is acknowledged is kept, and passed on: kill -9 under batches, a Segment that misbehaves, too much at once.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
@@ -172,11 +172,17 @@ describe('passing on', () => {
 });
 
 test('too much at once: 429 with Retry-After, and taken later; a redirect does not wait for it', async () => {
-  const app = await Licgate.start({ env: ENV });
+  const folder = mkdtempSync(path.join(tmpdir(), 'licgate-listings-'));
+  writeFileSync(path.join(folder, 'listings.json'), '{"board":{"url":"https://marketplace.atlassian.com/apps/1"}}');
+  const app = await Licgate.start({ env: { ...ENV, LICGATE_LISTINGS: path.join(folder, 'listings.json') } });
   const locker = spawn('sqlite3', [path.join(app.dir, 'licgate.db')], { stdio: ['pipe', 'pipe', 'inherit'] });
   const said = new Promise((resolve) => locker.stdout.once('data', resolve));
   locker.stdin.write("BEGIN EXCLUSIVE;\nSELECT 'locked';\n");
   await said;
+  const began = Date.now();
+  assert.equal((await app.request({ target: '/go/board' })).status, 302);
+  const took = Date.now() - began; // the database would be waited for five seconds
+  assert.ok(took >= 250 && took < 3000, `the redirect took ${took} ms`);
   const waiting = Array.from({ length: 20 }, (_, i) => track(app, 'batch', batchOf(`wave-${i}`, 2500)));
   const limited = await until('some are limited', async () => {
     const answer = await track(app, 'batch', batchOf('late', 2500));
@@ -188,5 +194,7 @@ test('too much at once: 429 with Retry-After, and taken later; a redirect does n
   const statuses = (await Promise.all(waiting)).map((a) => a.status);
   assert.ok(statuses.every((s) => [200, 429, 503].includes(s)), String(statuses));
   await until('taken later', async () => (await track(app, 'batch', batchOf('late', 2500))).status === 200);
+  await until('the click is recorded after all', async () => await app.metric('licgate_segment_clicks_total', { result: 'recorded' }) === 1);
   await app.stop();
+  rmSync(folder, { recursive: true });
 });
