@@ -41,7 +41,7 @@ static int64_t day(const char *text)
 /* "active,EVALUATION" */
 static void status_and_type(struct given *g, const char *text, struct market_license *l)
 {
-	struct str rest = str_of(text), status;
+	struct str rest = str_of(text), status = {0};
 	str_split(&rest, ',', &status);
 	l->row_key = "E-1";
 	l->status = copy(g, status);
@@ -70,7 +70,7 @@ static void sale_word(struct given *g, struct market_sale *s, struct str word)
 /* "upgrade=3@2026-03-05:30000:told" */
 static void sale_of_word(struct given *g, struct str type, struct str line)
 {
-	struct str rest = line, number, date, cents, word;
+	struct str rest = line, number = {0}, date = {0}, cents = {0}, word;
 	assert_true(g->sale_count < SALES_MAX);
 	struct market_sale *s = &g->sales[g->sale_count++];
 	assert_true(str_split(&rest, '@', &number) && str_split(&rest, ':', &date) && str_split(&rest, ':', &cents));
@@ -91,7 +91,7 @@ static void read_sales(struct given *g, const struct rule *r)
 {
 	static const char *const types[] = {"new", "renewal", "upgrade", "downgrade", "refund", "gift"};
 	for (int i = 0; i < r->word_count; i++) {
-		struct str rest = str_of(r->words[i]), name;
+		struct str rest = str_of(r->words[i]), name = {0};
 		str_split(&rest, '=', &name);
 		for (size_t t = 0; t < sizeof types / sizeof *types; t++)
 			if (str_eqz(name, types[t]) && rest.ptr)
