@@ -38,7 +38,6 @@ static const char *wanted_read(const json_t *body, int64_t now_ms, struct wanted
 
 struct change {
 	struct request *req;
-	const struct tenant *tenant;
 	enum err err;
 };
 
@@ -53,7 +52,6 @@ static void change_reply(struct request *req, void *room)
 {
 	(void)room;
 	const struct change *c = req->state;
-	tenant_unref(c->tenant);
 	if (c->err == OK)
 		reply_empty(req, 204);
 	else if (c->err == ERR_NOT_FOUND)
@@ -62,16 +60,15 @@ static void change_reply(struct request *req, void *room)
 		reply_err(req, c->err);
 }
 
-/* Takes the reference over. NULL: answered. */
-static struct change *change_begin(struct request *req, const struct tenant *t)
+/* NULL: answered. */
+static struct change *change_begin(struct request *req)
 {
 	struct change *c = arena_zalloc(&req->arena, sizeof(*c));
 	if (!c) {
-		tenant_unref(t);
 		reply_err(req, ERR_NOMEM);
 		return NULL;
 	}
-	*c = (struct change){.req = req, .tenant = t};
+	*c = (struct change){.req = req};
 	req->state = c;
 	request_wait(req, change_reply);
 	return c;
@@ -94,7 +91,7 @@ void admin_override_put(struct request *req, void *room)
 		return;
 	}
 	const struct tenant *t = tenant_of_path(req, room);
-	struct change *c = t ? change_begin(req, t) : NULL;
+	struct change *c = t ? change_begin(req) : NULL;
 	if (!c)
 		return;
 	err = override_set(connect->lookups, t, wanted.state, wanted.until, wanted.reason, wanted.by, changed, c);
@@ -106,7 +103,7 @@ void admin_override_delete(struct request *req, void *room)
 {
 	const struct connect *connect = ((const struct admin *)room)->connect;
 	const struct tenant *t = tenant_of_path(req, room);
-	struct change *c = t ? change_begin(req, t) : NULL;
+	struct change *c = t ? change_begin(req) : NULL;
 	if (!c)
 		return;
 	enum err err = override_end(connect->lookups, t, changed, c);

@@ -4,7 +4,7 @@
 
 enum { CURSOR_TEXT_MAX = 8192 };
 
-/* A reference to the tenant named in the path; NULL: answered 404. */
+/* The tenant named in the path, held by the request until it ends; NULL: answered 404. */
 const struct tenant *tenant_of_path(struct request *req, const struct admin *a);
 /* 200, or the error's answer. */
 /* name: of the file a browser makes of it, a literal. */

@@ -5,7 +5,6 @@
 void admin_seat_delete(struct request *req, void *room)
 {
 	const struct admin *a = room;
-	const struct tenant *t = tenant_of_path(req, a);
-	if (t)
-		seat_free_reply(req, a->connect->lookups, t, req->params.part[1], "operator");
+	if (tenant_of_path(req, a))
+		seat_free_reply(req, a->connect->lookups, req->params.part[1], "operator");
 }

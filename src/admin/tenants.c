@@ -41,7 +41,9 @@ const struct tenant *tenant_of_path(struct request *req, const struct admin *a)
 	const struct tenant *t = NULL;
 	if (segment_decode(&req->arena, req->params.part[0], &key))
 		t = tenants_find(a->connect->tenants, key);
-	if (!t)
+	if (t)
+		request_hold_tenant(req, t);
+	else
 		reply_problem(req, 404, "no_such_tenant", "no tenant has this clientKey", NULL, 0);
 	return t;
 }
@@ -98,7 +100,7 @@ void admin_tenants(struct request *req, void *room)
 	reply_json_or_err(req, OK, &out);
 }
 
-/* Answers with the tenant's full view and gives the reference back. */
+/* Answers with the tenant's full view. */
 static void reply_tenant(struct request *req, const struct connect *c, const struct tenant *t)
 {
 	size_t count = 0;
@@ -106,7 +108,6 @@ static void reply_tenant(struct request *req, const struct connect *c, const str
 	__cleanup(buf_wipe) struct buf json = BUF_INIT(JSON_MAX);
 	struct jsonw w = jsonw(&json);
 	enum err err = tenant_view(&w, c->store, c->lookups, t, 0, contacts ? c->keyring : NULL);
-	tenant_unref(t);
 	reply_json_or_err(req, err, &json);
 }
 
@@ -122,7 +123,6 @@ void admin_tenant(struct request *req, void *room)
 
 struct refresh {
 	struct request *req;
-	const struct tenant *tenant;
 	enum err err;        /* it could not even be asked for */
 	const char *failure; /* a literal; NULL: the host answered */
 };
@@ -139,10 +139,9 @@ static void refresh_reply(struct request *req, void *room)
 	const struct admin *a = room;
 	const struct refresh *r = req->state;
 	if (r->err == OK && !r->failure) {
-		reply_tenant(req, a->connect, r->tenant);
+		reply_tenant(req, a->connect, req->tenant);
 		return;
 	}
-	tenant_unref(r->tenant);
 	if (r->err != OK)
 		reply_err(req, r->err);
 	else
@@ -157,14 +156,13 @@ void admin_tenant_refresh(struct request *req, void *room)
 		return;
 	struct refresh *r = arena_zalloc(&req->arena, sizeof(*r));
 	if (!r || (t->status == TENANT_UNINSTALLED && t->kind == TENANT_CONNECT)) {
-		tenant_unref(t);
 		if (r)
 			reply_problem(req, 409, "uninstalled", "the tenant is uninstalled: its site answers no more", NULL, 0);
 		else
 			reply_err(req, ERR_NOMEM);
 		return;
 	}
-	*r = (struct refresh){.req = req, .tenant = t};
+	*r = (struct refresh){.req = req};
 	req->state = r;
 	request_wait(req, refresh_reply);
 	enum err err = lookups_refresh(a->connect->lookups, t, refreshed, r);

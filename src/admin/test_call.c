@@ -75,7 +75,6 @@ void admin_tenant_test_call(struct request *req, void *room)
 	    arena_printf(&req->arena, "/rest/atlassian-connect/1/addons/%.400s", a->connect->descriptor->key);
 	if (!call || !path || t->status == TENANT_UNINSTALLED || t->kind != TENANT_CONNECT) {
 		const bool no_site = t->kind != TENANT_CONNECT;
-		tenant_unref(t);
 		if (call && path && no_site)
 			reply_problem(req, 409, "not_connect", "the tenant has no Connect site to call", NULL, 0);
 		else if (call && path)
@@ -89,7 +88,6 @@ void admin_tenant_test_call(struct request *req, void *room)
 	request_wait(req, test_call_reply);
 	const struct host_call hc = {.method = "GET", .path = str_of(path), .done = answered, .arg = call};
 	enum err err = host_call(a->connect->host, t, &hc);
-	tenant_unref(t);
 	if (err != OK)
 		answered(call, &(struct http_answer){.err = err});
 }

@@ -79,7 +79,6 @@ void admin_tenant_users(struct request *req, void *room)
 	arena_init(&arena, USERS_ARENA_MAX);
 	struct users u = {.client_key = t->client_key, .arena = &arena};
 	enum err err = store_read(a->connect->store, users_read, &u);
-	tenant_unref(t);
 	__cleanup_buf struct buf out = BUF_INIT(CSV_MAX);
 	if (err == OK && p.csv) {
 		users_csv(&out, &u);

@@ -164,13 +164,6 @@ static void waited(struct request *req, void *connect)
 	decide(req, connect, NULL);
 }
 
-static void drop_tenant(struct request *req, void *arg)
-{
-	(void)arg;
-	tenant_unref(req->tenant);
-	req->tenant = NULL;
-}
-
 /* Finds and verifies the token of the original request; sets claims and tenant. */
 static enum token_code verify(struct request *req, struct connect *c, const struct ask *ask)
 {
@@ -247,7 +240,7 @@ static void authorize(struct request *req, struct connect *c, enum proxy proxy)
 		return;
 	}
 	user_seen(c->lookups, req->tenant, req->claims->account_id);
-	req->on_end = drop_tenant;
+	request_hold_tenant(req, req->tenant);
 	req->state = ask;
 	decide(req, c, waited);
 }

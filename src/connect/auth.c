@@ -148,6 +148,12 @@ static void release_tenant(struct request *req, void *arg)
 	req->tenant = NULL;
 }
 
+void request_hold_tenant(struct request *req, const struct tenant *tenant)
+{
+	req->tenant = tenant;
+	req->on_end = release_tenant;
+}
+
 static void authenticate(struct request *req, struct connect *c, bool context_allowed)
 {
 	struct str token;
@@ -159,7 +165,7 @@ static void authenticate(struct request *req, struct connect *c, bool context_al
 		auth_refuse(req, code);
 		return;
 	}
-	req->on_end = release_tenant;
+	request_hold_tenant(req, req->tenant);
 	request_authorized(req);
 }
 

@@ -234,8 +234,7 @@ void api_configure_put(struct request *req, void *connect)
 static void free_seat(struct request *req, void *connect)
 {
 	const struct connect *c = connect;
-	tenant_ref(req->tenant);
-	seat_free_reply(req, c->lookups, req->tenant, req->params.part[0], "tenant_admin");
+	seat_free_reply(req, c->lookups, req->params.part[0], "tenant_admin");
 }
 
 void api_seat_delete(struct request *req, void *connect)

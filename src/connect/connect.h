@@ -48,6 +48,8 @@ void auth_lifecycle(struct request *req, void *connect);
 enum token_code auth_verify_for(struct connect *c, struct arena *a, struct str method, struct str target,
                                 struct str token, bool context_allowed, const char *route, const char *request_id,
                                 const struct claims **ret_claims, const struct tenant **ret_tenant);
+/* Takes the reference over until the request ends, however it ends: one that waits may be ended without its job. */
+void request_hold_tenant(struct request *req, const struct tenant *tenant);
 /* The licence signals a verified request carries. query: covered by the token's qsh, else pass an empty one. */
 struct request_signal auth_signal(struct arena *a, const struct claims *claims, struct str signed_query);
 

@@ -3,7 +3,6 @@
 
 struct freed {
 	struct request *req;
-	const struct tenant *tenant; /* a reference */
 	enum err err;
 };
 
@@ -18,7 +17,6 @@ static void answer(struct request *req, void *room)
 {
 	(void)room;
 	const struct freed *f = req->state;
-	tenant_unref(f->tenant);
 	if (f->err == OK)
 		reply_empty(req, 204);
 	else if (f->err == ERR_NOT_FOUND)
@@ -27,22 +25,20 @@ static void answer(struct request *req, void *room)
 		reply_err(req, f->err);
 }
 
-void seat_free_reply(struct request *req, struct lookups *l, const struct tenant *tenant, struct str key,
-                     const char *why)
+void seat_free_reply(struct request *req, struct lookups *l, struct str key, const char *why)
 {
 	struct str account_id;
 	struct freed *f = arena_alloc(&req->arena, sizeof(*f));
 	if (!f) {
-		tenant_unref(tenant);
 		reply_err(req, ERR_NOMEM);
 		return;
 	}
-	*f = (struct freed){.req = req, .tenant = tenant};
+	*f = (struct freed){.req = req};
 	req->state = f;
 	request_wait(req, answer);
 	enum err err = segment_decode(&req->arena, key, &account_id) ? OK : ERR_NOT_FOUND;
 	if (err == OK)
-		err = seat_free(l, tenant, account_id, why, freed, f);
+		err = seat_free(l, req->tenant, account_id, why, freed, f);
 	if (err != OK)
 		freed(f, err);
 }

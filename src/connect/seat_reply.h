@@ -2,7 +2,6 @@
 #pragma once
 #include "connect/connect.h"
 
-/* Answers 204 when it is durable, 404 where the account holds none. key: the account id as it stands in the path. Takes
- * the reference to the tenant over. why: a literal, for the journal. A handler's last act. */
-void seat_free_reply(struct request *req, struct lookups *l, const struct tenant *tenant, struct str key,
-                     const char *why);
+/* Answers 204 when it is durable, 404 where the account holds none. key: the account id as it stands in the path. why:
+ * a literal, for the journal. The tenant is the one the request holds. A handler's last act. */
+void seat_free_reply(struct request *req, struct lookups *l, struct str key, const char *why);

@@ -236,3 +236,14 @@ describe('check tells every problem with its place', () => {
     }
   });
 });
+
+test('a request whose job takes longer than it may wait leaves nothing behind', async () => {
+  const one = await Licgate.start({ env: { ...world.env, LICGATE_REQUEST_TIMEOUT: '1', LICGATE_UPSTREAM_TIMEOUT: '3' } });
+  const site = world.site('silent', active());
+  await site.install(one);
+  await until('looked up', async () => (await one.admin(`tenants/${site.clientKey}`)).json.license.source === 'lookup');
+  site.license = () => {}; // never answers
+  const { status } = await one.admin(`tenants/${site.clientKey}/refresh`, { method: 'POST' });
+  assert.equal(status, 503);
+  await one.stop(); // fails where the leak check finds something
+});
