@@ -29,7 +29,7 @@ static const char key_ec[] = "-----BEGIN PUBLIC KEY-----\n"
                              "PdzJNGf5pbQuGLfKPHIp8OXgtmtZiJTHvXSNiRv8RMqjzg5ziqSTSC7wZg==\n"
                              "-----END PUBLIC KEY-----\n";
 
-enum { TIMEOUT_MS = 300 };
+enum { TIMEOUT_MS = 1000 };
 
 /* What a key host does with each request. */
 enum manner {
