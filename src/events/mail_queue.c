@@ -227,6 +227,10 @@ enum err mail_claim_next(struct store_tx *tx, const struct mail_rules *rules, in
 		}
 		if (err == OK)
 			err = store_mail_claim(tx, c.id, &c.address, now + rules->lease_ms, now);
+		if (err == ERR_NOT_FOUND) { /* another server was quicker */
+			err = OK;
+			continue;
+		}
 		c.attempts++;
 		if (err == OK)
 			*ret = c;

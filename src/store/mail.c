@@ -77,7 +77,7 @@ enum err store_mail_claim(struct store_tx *tx, int64_t id, const struct address_
 {
 	return sql_run_one(tx, ERR_NOT_FOUND,
 	                   "UPDATE mails SET attempts = attempts + 1, address = $1, next_at = $2, updated_at = $3 "
-	                   "WHERE id = $4 AND status = 'queued'",
+	                   "WHERE id = $4 AND status = 'queued' AND next_at <= $3",
 	                   V_BLOB(hash_text(address)), V_INT(next_at), V_INT(at), V_INT(id));
 }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
@@ -187,6 +187,18 @@ describe('what the operator sees', () => {
     assert.ok(!`${JSON.stringify(json)}${csv.text}`.includes('customer'));
     assert.equal((await app.admin('mail', { token: null })).status, 401);
     assert.equal((await app.admin('mail?cursor=x')).status, 400);
+  });
+
+  test('check tells what is wrong with a template, and what is missing', async () => {
+    const dir = mkdtempSync(path.join(tmpdir(), 'licgate-templates-'));
+    writeFileSync(path.join(dir, 'welcome.txt'), 'Subject: Hi {{nmae}}\n\nHello {{name}}\n');
+    const { code, stderr } = await run(['check'], { env: settings(smtp, { LICGATE_MAIL_DIR: dir, LICGATE_MAIL_EXPIRED: '1' }) });
+    assert.equal(code, 1);
+    assert.match(stderr, /welcome\.txt:1: \{\{nmae\}\} is unknown/);
+    assert.match(stderr, /welcome\.txt:4: must say \{\{unsubscribe_url\}\}/);
+    assert.match(stderr, /expired\.txt: cannot be read .*LICGATE_MAIL_DIR/);
+    assert.equal((await run(['check'], { env: settings(smtp, { LICGATE_MAIL_ENDING: '7', LICGATE_MAIL_EXPIRED: '1' }) })).code, 0, 'the templates that ship');
+    rmSync(dir, { recursive: true });
   });
 
   test('licgate mail tells the counts, and --dry-run who would get what, masked, and changes nothing', async () => {
