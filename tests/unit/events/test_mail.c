@@ -454,6 +454,31 @@ static void the_link_of_a_mail_stops_further_ones_and_no_other_text_does(void **
 	assert_int_equal(run(w), 1);
 }
 
+static enum err erase_mail(struct store_tx *tx, void *arg)
+{
+	struct world *w = arg;
+	struct contact_key key;
+	struct address_hash address;
+	size_t count = 0;
+	enum err err = store_contact_key(tx, w->keyring, &key);
+	if (err == OK)
+		err = address_hash(&key, w->contact.email, &address);
+	if (err == OK)
+		err = store_mail_erase(tx, &address, &count);
+	return err == OK && count != 1 ? ERR_NOT_FOUND : err;
+}
+
+static void what_was_erased_is_not_queued_again(void **state)
+{
+	struct world *w = *state;
+	happens(w, "trial.started", "E-1");
+	assert_int_equal(run(w), 1);
+	assert_int_equal(store_write(w->fixture.store, erase_mail, w), OK);
+	happens(w, "trial.expired", "E-2");
+	assert_int_equal(run(w), 1); /* that one alone */
+	assert_string_equal(state_of(w, MAIL_WELCOME), "none");
+}
+
 /* ---- the thread ---- */
 
 static void the_thread_sends_by_itself_and_ends_when_it_is_told(void **state)
@@ -520,6 +545,7 @@ int main(void)
 	    T(one_that_was_bought_is_not_mailed),
 	    T(one_that_is_over_is_dropped_with_its_event),
 	    T(the_link_of_a_mail_stops_further_ones_and_no_other_text_does),
+	    T(what_was_erased_is_not_queued_again),
 	    T(the_thread_sends_by_itself_and_ends_when_it_is_told),
 	    T(logs_and_metrics_name_nobody),
 	};
