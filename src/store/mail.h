@@ -22,8 +22,8 @@ enum err store_mail_cancel(struct store_tx *tx, const char *template, struct str
 /* Queued and due by now, the longest due first, at most max. */
 enum err store_mail_due(struct store_tx *tx, int64_t now, size_t max, struct arena *a, struct mail_row **ret,
                         size_t *ret_count);
-/* An attempt begins: it is due again at next_at if nothing is told of it. ERR_NOT_FOUND: not queued any more, or claimed
- * by another server. */
+/* An attempt begins: it is due again at next_at if nothing is told of it. ERR_NOT_FOUND: not queued any more, or
+ * claimed by another server. */
 enum err store_mail_claim(struct store_tx *tx, int64_t id, const struct address_hash *address, int64_t next_at,
                           int64_t at);
 /* What came of it. status "queued": again at next_at. Nothing happens where it was erased meanwhile. */
