@@ -153,12 +153,15 @@ test('drift: each kind of difference, what to do about it, as JSON, CSV and by k
   const fine = await install('fine', 3, active());
   const gone = await install('gone', 4, active());
   const twice = await install('twice', 5, active({ supportEntitlementNumber: license({}, 5).licenseId }));
-  const old = await install('old', 7, active()), now = await install('new', 7, active());
+  const old = await install('old', 7, active()), since = Date.now();
+  await until('a moment later', () => Date.now() > since + 1); // the one installed last counts
+  const now = await install('new', 7, active());
   assert.equal((await gone.uninstall(server)).status, 204);
   market.licenses = [license({ ...far, status: 'inactive' }, 1), license(far, 2), license(far, 3), license(far, 4), license(far, 5), license({ ...far, licenseId: license({}, 5).licenseId }, 6), license(far, 7),
     license(far, 8), license({ ...far, installedOnSandbox: 'Yes' }, 9), license({ ...far, addonKey: 'com.example.another' }, 10), license({ ...far, licenseType: 'COMMUNITY' }, 11), license({ maintenanceEndDate: '2020-01-01' }, 12)];
   await sync(dir, market);
   await until('all looked up', async () => (await server.admin('tenants?limit=500')).json.tenants.every((x) => x.status === 'uninstalled' || x.license.source === 'lookup'));
+  await until('the SEN that its site told is kept', async () => (await server.admin(`tenants/${twice.clientKey}`)).json.aliases.some((a) => a.kind === 'sen'));
   const { status, json } = await server.admin('drift');
   assert.equal(status, 200);
   assert.ok(json.polled_at);
