@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "commands.h"
+#include "github/reconcile.h"
 #include "market/sync.h"
 
 enum { SYNC_BUSY_MS = 20000, SYNC_QUEUE_MAX = 64, OTHER_POLLER_S = 3600, OTHER_POLLER_EVERY_MS = 1000 };
@@ -18,10 +19,9 @@ enum { SYNC_BUSY_MS = 20000, SYNC_QUEUE_MAX = 64, OTHER_POLLER_S = 3600, OTHER_P
 static const char help[] =
     "usage: licgate sync [--full]\n\nPolls every marketplace that is set up, now: Atlassian Marketplace's licences "
     "and\n"
-    "transactions as of the last three days, with --full all of them. The first poll is in full, and what it brings "
-    "is\n"
-    "no news. A server may go on meanwhile; one that polls at this moment is waited for. Stopped half-way, the next\n"
-    "poll goes on.\n";
+    "transactions as of the last three days, with --full all of them; GitHub Marketplace's whole listing. The first\n"
+    "poll of Atlassian's is in full, and what it brings is no news. A server may go on meanwhile; one that polls at\n"
+    "this moment is waited for. Stopped half-way, the next poll goes on.\n";
 
 static void show(void *arg, const struct sync_progress *p)
 {
@@ -111,6 +111,32 @@ static int sync_marketplace(const struct config *config, struct store *store, co
 	return code;
 }
 
+/* GitHub's listing, by timers of its own: a busy GitHub is asked again a little later. */
+static int sync_github(const struct config *config, struct store *store, const struct keyring *keyring,
+                       struct http_client *client)
+{
+	struct github_sync result = {0};
+	struct timers *timers = NULL;
+	enum err e = timers_new(&clock_system, true, &timers);
+	if (e == OK) {
+		const struct github with = {.config = config,
+		                            .clock = &clock_system,
+		                            .timers = timers,
+		                            .store = store,
+		                            .keyring = keyring,
+		                            .client = client};
+		e = github_reconcile_now(&with, &result);
+	}
+	timers_free(timers);
+	if (e != OK) {
+		fprintf(stderr, "licgate: GitHub's listing could not be read whole: %s\n",
+		        result.failure ? result.failure : err_text(e));
+		return 1;
+	}
+	printf("GitHub: %zu plans, %zu accounts (%zu new or changed)\n", result.plans, result.accounts, result.changed);
+	return 0;
+}
+
 static int with_store(const struct config *config, bool full)
 {
 	__cleanup(free_keyring) struct keyring *keyring = NULL;
@@ -132,7 +158,12 @@ static int with_store(const struct config *config, bool full)
 		fputs("licgate: out of memory\n", stderr);
 		return 1;
 	}
-	return sync_marketplace(config, store, keyring, client, full);
+	int code = 0;
+	if (sync_configured(config))
+		code = sync_marketplace(config, store, keyring, client, full);
+	if (github_can_ask(config) && sync_github(config, store, keyring, client) != 0)
+		code = 1;
+	return code;
 }
 
 int command_sync(int argc, char **argv)
@@ -156,8 +187,9 @@ int command_sync(int argc, char **argv)
 	if (config_load(environ, print_problem, NULL, &config) != OK)
 		return 1;
 	log_set_level(LOG_ERROR); /* what matters is told in plain lines */
-	if (!sync_configured(config)) {
-		fputs("licgate: no marketplace is set up: LICGATE_MARKETPLACE_TOKEN, _USER and _DEVELOPER_ID are needed\n",
+	if (!sync_configured(config) && !github_can_ask(config)) {
+		fputs("licgate: no marketplace is set up: LICGATE_MARKETPLACE_TOKEN, _USER and _DEVELOPER_ID are needed, or "
+		      "LICGATE_GITHUB_CLIENT_ID and _CLIENT_SECRET\n",
 		      stderr);
 		return 1;
 	}

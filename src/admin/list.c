@@ -43,6 +43,19 @@ bool tenant_filter_by_status(struct tenant_filter *f, struct str name)
 	return false;
 }
 
+bool tenant_filter_by_kind(struct tenant_filter *f, struct str name)
+{
+	static const char *const names[] = {
+	    [TENANT_CONNECT] = "connect", [TENANT_GITHUB] = "github", [TENANT_FORGE] = "forge"};
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (str_eqz(name, names[i])) {
+			f->kind = (enum tenant_kind)i;
+			f->by_kind = true;
+			return true;
+		}
+	return false;
+}
+
 bool tenant_filter_by(struct tenant_filter *f, struct str name)
 {
 	if (name.len == 0)
@@ -187,6 +200,8 @@ static bool wanted(struct walk *w, const struct tenant *t, struct tenant_place *
 	const struct tenant_filter *f = w->filter;
 	struct license_decision d = {0};
 	if (f->by_status && t->status != f->status)
+		return false;
+	if (f->by_kind && t->kind != f->kind)
 		return false;
 	if (!query_finds(f, t))
 		return false;

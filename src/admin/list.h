@@ -31,9 +31,10 @@ struct tenant_filter {
 	struct str query;       /* contained in client_key or base_url, ASCII case ignored; empty: any */
 	const struct str *also; /* sorted client_keys of those that the query finds by another id */
 	size_t also_count;
-	bool by_state, by_status;
+	bool by_state, by_status, by_kind;
 	enum license_state state;
 	enum tenant_status status;
+	enum tenant_kind kind;
 	enum tenant_sort sort;
 	bool descending;
 	struct tenant_place after; /* behind this one; empty key: from the start */
@@ -46,6 +47,9 @@ enum err tenant_filter_also(struct tenant_filter *f, struct store *s, struct are
 bool tenant_filter_by(struct tenant_filter *f, struct str name);
 /* The name of a tenant status alone. */
 bool tenant_filter_by_status(struct tenant_filter *f, struct str name);
+
+/* connect, github, forge. False: none of them. */
+bool tenant_filter_by_kind(struct tenant_filter *f, struct str name);
 
 struct tenant_page {
 	const struct tenant **at; /* references, in order */

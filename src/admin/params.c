@@ -40,7 +40,7 @@ bool list_params_read(struct request *req, struct list_params *ret)
 		struct str *value;
 	} texts[] = {{"query", &p.query}, {"state", &p.state},   {"status", &p.status}, {"sort", &p.sort},
 	             {"dir", &dir},       {"cursor", &p.cursor}, {"type", &p.type},     {"tenant", &p.tenant},
-	             {"limit", &limit},   {"after", &after},     {"format", &format}};
+	             {"kind", &p.kind},   {"limit", &limit},     {"after", &after},     {"format", &format}};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		size_t count = 0;
 		*texts[i].value = query_get(&req->arena, req->query, texts[i].name, &count);

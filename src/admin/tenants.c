@@ -55,6 +55,10 @@ static bool filter_read(struct request *req, const struct list_params *p, struct
 		reply_problem(req, 400, "bad_request", "status: installed, enabled, disabled or uninstalled", NULL, 0);
 		return false;
 	}
+	if (p->kind.len > 0 && !tenant_filter_by_kind(&f, p->kind)) {
+		reply_problem(req, 400, "bad_request", "kind: connect, github or forge", NULL, 0);
+		return false;
+	}
 	if (!tenant_sort_parse(p->sort, &f.sort)) {
 		reply_problem(req, 400, "bad_request", "sort: a column of the list", NULL, 0);
 		return false;

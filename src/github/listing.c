@@ -150,7 +150,7 @@ enum err github_compare(struct github *g, struct store_tx *tx, struct arena *a, 
 	news.effective_at = what ? date_of(&old, listed->terms.effective_at, now) : old.effective_at;
 	if (err == OK && (what || renewed || !old.login))
 		err = github_apply(g, tx, a, &news, ret);
-	if (err == OK)
+	if (err == OK && strcmp(source, "setup") != 0) /* a person's own list does not tell what is scheduled */
 		err = compare_schedule(g, tx, a, listed, source, ret);
 	return err == OK ? touch(g, tx, a, listed->account_id) : err;
 }

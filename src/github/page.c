@@ -59,10 +59,9 @@ static void send_page(struct request *req, int status, struct buf *out, const ch
 	const struct header headers[] = {
 	    {"Content-Security-Policy", STR("default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
 	                                    "frame-ancestors 'none'; base-uri 'none'")},
-	    {"Referrer-Policy", STR("no-referrer")}, /* the address of the callback has a code in it */
 	    {"Set-Cookie", str_of(cookie)},
 	};
-	reply(req, status, "text/html; charset=utf-8", buf_text(out), headers, cookie ? 3 : 2);
+	reply(req, status, "text/html; charset=utf-8", buf_text(out), headers, cookie ? 2 : 1);
 }
 
 static void link_to(struct buf *out, const char *href, const char *label)

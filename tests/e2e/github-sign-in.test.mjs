@@ -61,6 +61,9 @@ test('from the purchase to the account page and the licence answer', async () =>
   assert.deepEqual([answer.json.tenant, answer.json.state, answer.json.source, answer.json.evaluation, answer.json.seats], ['github:1', 'evaluation', 'github', true, { limit: 2, used: 1 }]);
   assert.equal(answer.json.features.board.verdict, 'allow'); // a trial has all that the paid plan has
   assert.equal((await get('/github/account', session)).status, 200);
+  /* what is scheduled stays so when somebody signs in again: a person's own list does not tell it */
+  await deliver(app, payload('pending_change', purchase({ id: 1, units: 0 }), { at: Date.now() + 13 * DAY, previous: purchase({ id: 1, units: 2 }) }));
+  assert.ok((await signIn(world.users.get(901))).page.text.includes('Ends on'));
   const events = (await app.events('&tenant=github:1')).map((e) => e.type);
   assert.ok(events.includes('trial.started'));
   assert.equal((await app.admin('github/drift')).json.drift.length, 0); // the webhook may come later: that is no drift

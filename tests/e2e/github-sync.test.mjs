@@ -2,7 +2,7 @@
 // away; tokens of customers who left are given back.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { Licgate, until } from './lib/licgate.mjs';
+import { Licgate, run, until } from './lib/licgate.mjs';
 import { GitHub, PLANS, deliver, iso, payload, purchase } from './lib/github.mjs';
 
 const DAY = 86400000;
@@ -198,5 +198,40 @@ test('a year replayed in any order, twice and with losses ends in the same state
   app = await Licgate.start({ env: world.env, dir: app.dir });
   await synced(app);
   for (let seed = 0; seed <= 12; seed++) await ends(1000 + seed);
+  await app.stop();
+});
+
+test('licgate sync compares now, alone and beside a server, which follows by itself', async () => {
+  const app = await Licgate.start({ env: world.env });
+  await synced(app);
+  const sync = () => run(['sync'], { env: world.env, dir: app.dir });
+  world.buys(purchase({ id: 9, units: 3 }));
+  assert.equal((await app.admin('tenants/github:9')).status, 404);
+  const first = await sync();
+  assert.deepEqual([first.code, first.stdout], [0, 'GitHub: 2 plans, 1 accounts (1 new or changed)\n'], first.stderr);
+  await until('the server follows', async () => (await state(app, 9)) === 'active', 15000);
+  world.accounts.delete(9);
+  assert.equal((await sync()).code, 0);
+  await until('the server follows', async () => (await state(app, 9)) === 'none', 15000);
+  assert.equal((await tenant(app, 9)).tenant.status, 'uninstalled');
+  world.fault = (req, res) => { res.writeHead(401).end('{}'); return true; };
+  const failed = await sync();
+  assert.equal(failed.code, 1);
+  assert.match(failed.stderr, /unauthorized/);
+  const nothing = await run(['sync'], { dir: app.dir });
+  assert.deepEqual([nothing.code, nothing.stdout], [1, '']);
+  await app.stop();
+});
+
+test('both kinds of tenants stand side by side, and apart where that is asked for', async () => {
+  world.buys(purchase({ id: 10 }));
+  const app = await Licgate.start({ env: world.env });
+  await synced(app);
+  const count = async (kind) => (await app.admin(`tenants?kind=${kind}`)).json.total;
+  assert.deepEqual([await count('github'), await count('connect'), await count('forge'), await count('')], [1, 0, 0, 1]);
+  assert.equal((await app.admin('tenants?kind=jira')).status, 400);
+  const { accounts } = (await app.admin('github/accounts')).json;
+  assert.deepEqual([accounts[0].tenant, accounts[0].plan_name, accounts[0].units, accounts[0].amount_cents, accounts[0].scheduled], ['github:10', 'Team', 5, 2500, null]);
+  assert.match((await app.admin('github/accounts?format=csv')).text, /^tenant,type,status,plan,.*\r?\ngithub:10,Organization,active,200,Team,per_unit,5,monthly,2500,/);
   await app.stop();
 });

@@ -167,6 +167,13 @@ export class GitHub {
       this.tokens.set(token, grant.user);
       return json(200, { access_token: token, scope: '', token_type: 'bearer' });
     }
+    if (url.pathname === '/login/oauth/authorize') { // for browsers: `visitor` is who sits there
+      const back = new URL(url.searchParams.get('redirect_uri')), asked = new URL(url);
+      const yes = this.consent(asked, this.visitor), no = `${back.pathname}?error=access_denied&state=${encodeURIComponent(asked.searchParams.get('state'))}`;
+      const page = `<!doctype html><html lang="en"><title>GitHub</title><h1>Authorize</h1><a href="${back.origin}${yes.replaceAll('&', '&amp;')}">Authorize</a> <a href="${back.origin}${no.replaceAll('&', '&amp;')}">Cancel</a>`;
+      return res.writeHead(200, { 'content-type': 'text/html', 'content-security-policy': "default-src 'none'" }).end(page);
+    }
+    if (url.pathname === '/favicon.ico') return res.writeHead(204).end();
     if (url.pathname === '/api/user') return bearer ? json(200, { id: bearer.id, login: bearer.login, type: 'User' }) : json(401, { message: 'Bad credentials' });
     if (url.pathname === '/api/user/marketplace_purchases') {
       if (!bearer) return json(401, { message: 'Bad credentials' });
