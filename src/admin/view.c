@@ -6,6 +6,7 @@
 
 #include "admin/params.h"
 #include "base/cleanup.h"
+#include "github/purchase.h"
 #include "license/answer.h"
 #include "market/contacts.h"
 #include "market/join.h"
@@ -91,12 +92,46 @@ struct stored {
 	struct alias_row *aliases;
 	size_t alias_count;
 	struct market_view market;
+	struct github_account_row github; /* account_id NULL: it is none */
 	size_t history;
 	struct event_row *events; /* newest first */
 	size_t event_count;
 	const struct keyring *keyring; /* NULL: contacts are not asked for */
 	struct buf contacts;           /* JSON */
 };
+
+static enum err github_read(struct store_tx *tx, struct stored *s)
+{
+	const size_t prefix = sizeof("github:") - 1;
+	const struct str id = {s->client_key.ptr + prefix, s->client_key.len - prefix};
+	enum err err = store_github_account_get(tx, id, s->arena, &s->github);
+	return err == ERR_NOT_FOUND ? OK : err;
+}
+
+/* The same members as of an Atlassian licence, as far as GitHub has them. */
+static void github_members(struct jsonw *w, const struct github_account_row *g)
+{
+	const struct github_terms *t = &g->now;
+	jw_key(w, "marketplace");
+	jw_obj(w);
+	jw_kz(w, "entitlement", g->account_id);
+	jw_kz(w, "status", g->status);
+	jw_kz(w, "license_type", github_is_free(t) ? "FREE" : t->on_trial ? "EVALUATION" : "COMMERCIAL");
+	jw_kz(w, "tier", t->plan_name);
+	jw_kz(w, "edition", NULL);
+	jw_ktime(w, "maintenance_start", t->effective_at > 1 ? t->effective_at : 0);
+	jw_ktime(w, "maintenance_end",
+	         g->next.ends  ? g->next.effective_at
+	         : t->on_trial ? t->trial_ends_at
+	                       : t->next_billing_at);
+	jw_kz(w, "billing_period", t->billing_cycle);
+	jw_kbool(w, "sandbox", false);
+	jw_kint(w, "plan", t->plan_id);
+	jw_kint(w, "units", t->units);
+	jw_kint(w, "amount_cents", t->on_trial ? 0 : github_amount_cents(t));
+	jw_ktime(w, "scheduled_at", g->next.effective_at);
+	jw_end_obj(w);
+}
 
 static enum err stored_read(struct store_tx *tx, void *arg)
 {
@@ -106,6 +141,8 @@ static enum err stored_read(struct store_tx *tx, void *arg)
 		err = store_alias_list(tx, s->client_key, s->arena, &s->aliases, &s->alias_count);
 	if (err == OK)
 		err = market_view_read(tx, s->client_key, s->arena, &s->market);
+	if (err == OK && tenant_kind_of(s->client_key) == TENANT_GITHUB)
+		err = github_read(tx, s);
 	if (err == OK && s->history > 0)
 		err = store_event_latest(tx, s->client_key, s->history, s->arena, &s->events, &s->event_count);
 	buf_wipe(&s->contacts);
@@ -233,7 +270,10 @@ enum err tenant_view(struct jsonw *w, struct store *s, struct lookups *l, const 
 	jw_obj(w);
 	license_members(w, tenant, &license);
 	jw_end_obj(w);
-	market_view_write(w, &stored.market);
+	if (stored.github.account_id)
+		github_members(w, &stored.github);
+	else
+		market_view_write(w, &stored.market);
 	alias_members(w, &stored);
 	event_members(w, &stored);
 	contact_members(w, &stored);

@@ -127,7 +127,7 @@ struct visit {
 	char hash[GITHUB_HASH_SIZE];
 	char account[32], login[LOGIN_MAX + 1]; /* asked for; "": none */
 	bool adds, signed_in, allowed;
-	const char *user_id;
+	const char *user_id, *removed; /* removed: the member's user id, where there is one */
 	struct github_view view;
 };
 
@@ -141,6 +141,9 @@ static enum err change_members(struct visit *v, struct store_tx *tx)
 	v->allowed = owned && entitlement_live(owned->account);
 	if (!v->allowed)
 		return OK;
+	for (size_t i = 0; i < owned->people_count && !v->adds; i++)
+		if (strcmp(owned->people[i].login, v->login) == 0 && strcmp(owned->people[i].role, "member") == 0)
+			v->removed = owned->people[i].user_id;
 	if (!v->adds) {
 		enum err err = store_github_person_delete(tx, str_of(v->account), str_of(v->login));
 		return err == ERR_NOT_FOUND ? OK : err;
@@ -159,6 +162,7 @@ static enum err visit_run(struct request_write *w, struct store_tx *tx)
 {
 	struct visit *v = (struct visit *)w;
 	v->signed_in = v->allowed = false;
+	v->removed = NULL;
 	enum err err = store_github_session_get(tx, str_of(v->hash), clock_wall_ms(v->g->clock), &w->arena, &v->user_id);
 	if (err == ERR_NOT_FOUND)
 		return OK;
@@ -228,6 +232,17 @@ static void answer_license(struct visit *v, struct request *req)
 		reply_err(req, json.err);
 }
 
+/* Of a member who was taken out: the next one to come gets it. */
+static void free_seat(const struct visit *v)
+{
+	char key[64];
+	(void)snprintf(key, sizeof(key), "github:%s", v->account);
+	const struct tenant *tenant = v->removed ? tenants_find(v->g->tenants, str_of(key)) : NULL;
+	if (tenant)
+		(void)seat_free(v->g->lookups, tenant, str_of(v->removed), "tenant_admin", NULL, NULL);
+	tenant_unref(tenant);
+}
+
 static void visit_answer(struct request_write *w, struct request *req)
 {
 	struct visit *v = (struct visit *)w;
@@ -241,6 +256,7 @@ static void visit_answer(struct request_write *w, struct request *req)
 	} else if (v->kind == VISIT_LICENSE) {
 		answer_license(v, req);
 	} else if (v->kind == VISIT_MEMBERS) {
+		free_seat(v);
 		if (v->allowed)
 			see_other(req, v->g, NULL);
 		else

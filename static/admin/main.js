@@ -6,6 +6,7 @@ import { h, fill, message } from './dom.js';
 import { connect, disconnect } from './live.js';
 import { books } from './books.js';
 import { drift } from './drift.js';
+import { github } from './github.js';
 import { overview } from './overview.js';
 import { tenants } from './tenants.js';
 import { tenant } from './tenant.js';
@@ -18,7 +19,7 @@ import { migration } from './migration.js';
 
 const main = document.getElementById('view');
 const top_ = document.getElementById('top');
-const views = { overview: ['Overview', overview], tenants: ['Tenants', tenants], refusals: ['Refusals', refusals], feedback: ['Feedback', feedback], funnel: ['Funnel', funnel], deliveries: ['Deliveries', deliveries], migration: ['Migration', migration], mail: ['Mail', mail], books: ['Books', books], drift: ['Drift', drift] };
+const views = { overview: ['Overview', overview], tenants: ['Tenants', tenants], refusals: ['Refusals', refusals], feedback: ['Feedback', feedback], funnel: ['Funnel', funnel], deliveries: ['Deliveries', deliveries], migration: ['Migration', migration], mail: ['Mail', mail], books: ['Books', books], drift: ['Drift', drift], github: ['GitHub', github] };
 let end = null;
 let shown = null;
 

@@ -7,7 +7,7 @@ import { ago, badge, day, number, site, states, statuses, tenantHref, words } fr
 const PAGE = 50;
 
 export function tenants(main, { query: asked, remember }) {
-	const want = { query: '', state: '', status: '', sort: 'last_seen_at', dir: 'desc', ...Object.fromEntries(asked) };
+	const want = { query: '', state: '', status: '', kind: '', sort: 'last_seen_at', dir: 'desc', ...Object.fromEntries(asked) };
 	let cursors = ['']; // of the pages up to the one that is shown
 	let running = null;
 	const result = h('div', { class: 'card flush' });
@@ -42,7 +42,7 @@ export function tenants(main, { query: asked, remember }) {
 		const first = (cursors.length - 1) * PAGE;
 		const focused = result.contains(document.activeElement) ? document.activeElement.dataset.sort ?? document.activeElement.dataset.page : null;
 		status.textContent = `${number(total)} tenants`;
-		fill(result, rows.length === 0 ? empty(want.query || want.state || want.status ? 'No tenant matches.' : 'No site has installed the app yet.')
+		fill(result, rows.length === 0 ? empty(want.query || want.state || want.status || want.kind ? 'No tenant matches.' : 'No site has installed the app yet.')
 			: table({ caption: 'Tenants', columns, rows, sort: { by: want.sort, descending: want.dir === 'desc', onsort: order } }),
 		h('div', { class: 'pager' },
 			h('span', {}, rows.length > 0 ? `${number(first + 1)}–${number(first + rows.length)} of ${number(total)}` : '0'),
@@ -80,7 +80,7 @@ export function tenants(main, { query: asked, remember }) {
 
 	fill(main, h('div', { class: 'head' }, h('h1', {}, 'Tenants'), csv),
 		h('form', { class: 'filters', role: 'search', onsubmit: (event) => event.preventDefault() },
-			h('label', {}, h('span', {}, 'Search'), search), choice('state', 'Licence', states), choice('status', 'Status', statuses),
+			h('label', {}, h('span', {}, 'Search'), search), choice('state', 'Licence', states), choice('status', 'Status', statuses), choice('kind', 'Door', ['connect', 'forge', 'github']),
 			h('label', { class: 'order' }, h('span', {}, 'Order'), orders)),
 		status, result);
 

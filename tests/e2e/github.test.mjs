@@ -1,6 +1,7 @@
 // github.test.mjs - the webhook of GitHub Marketplace: from a signed delivery to a tenant with a licence, a journal
 // entry, and what is refused.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -210,4 +211,20 @@ test('no login, contact or secret is logged, journalled or told', async () => {
     assert.ok(!log.includes(text), `log: ${text}`);
     assert.ok(!events.includes(text), `journal: ${text}`);
   }
+});
+
+test('personal data is erased after the retention time: account, tenant, people; the dates stay', async () => {
+  const server = await Licgate.start({ env: { ...world.env, ...OFF, LICGATE_RETENTION_DAYS: '0' } }), p = purchase({ id: 81, login: 'leaving-login', email: 'leaving@example.com' });
+  await took(deliver(server, payload('purchased', p, { at: Date.now() - 5 * DAY })));
+  assert.equal((await tenant(81, server)).marketplace.tier, 'Team');
+  await took(deliver(server, payload('cancelled', p, { at: Date.now() - DAY })));
+  await until('it is erased', async () => (await server.admin('tenants/github:81')).status === 404, 15000);
+  await until('the journal says so', async () => (await server.events('&type=tenant.purged')).some((e) => e.data.tenant === 'github:81'));
+  await took(deliver(server, payload('changed', { ...p, units: 9 }, { at: Date.now() - 2 * DAY }))); // late: nothing comes back
+  assert.equal((await server.admin('tenants/github:81')).status, 404);
+  const dump = execFileSync('sqlite3', [path.join(server.dir, 'licgate.db'), '.dump']).toString();
+  assert.ok(!dump.includes('leaving-login') && !dump.includes('leaving@example.com'));
+  await took(deliver(server, payload('purchased', p))); // bought again
+  assert.equal(await state(81, server), 'active');
+  await server.stop();
 });
