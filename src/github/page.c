@@ -80,28 +80,23 @@ void github_page_trouble(struct request *req, const struct github *g, enum githu
 	static const struct {
 		int status;
 		const char *code, *title, *what;
-		bool again;
 	} pages[] = {
 	    [GITHUB_TROUBLE_STATE] = {400, "bad_state", "This sign-in cannot go on",
 	                              "It was begun in another browser, more than ten minutes ago, or was finished before. "
-	                              "Nothing has been changed.",
-	                              true},
+	                              "Nothing has been changed."},
 	    [GITHUB_TROUBLE_DENIED] = {403, "access_denied", "You did not authorize the app",
 	                               "GitHub says that you declined. Without your authorization we cannot see what was "
-	                               "bought. Your purchase is not lost.",
-	                               true},
+	                               "bought. Your purchase is not lost."},
 	    [GITHUB_TROUBLE_CODE] = {400, "bad_code", "GitHub did not accept this sign-in",
-	                             "The code that came back from GitHub is wrong or has expired.", true},
+	                             "The code that came back from GitHub is wrong or has expired."},
 	    [GITHUB_TROUBLE_UPSTREAM] = {502, "github_unavailable", "GitHub does not answer",
 	                                 "We could not ask GitHub what was bought. Your purchase is not lost: try again in "
-	                                 "a few minutes.",
-	                                 true},
+	                                 "a few minutes."},
 	    [GITHUB_TROUBLE_NO_PURCHASE] = {403, "no_purchase", "Nothing was bought for your account yet",
 	                                    "GitHub lists no purchase of this app for you, and nobody who bought it has "
-	                                    "added you as a member.",
-	                                    true},
+	                                    "added you as a member."},
 	    [GITHUB_TROUBLE_SIGNED_OUT] = {401, "signed_out", "You are signed out",
-	                                   "Sign in with GitHub to see what was bought.", true},
+	                                   "Sign in with GitHub to see what was bought."},
 	};
 	__cleanup_buf struct buf out = BUF_INIT(PAGE_MAX);
 	req->code = pages[trouble].code;

@@ -331,7 +331,7 @@ enum err github_reconcile(struct github *g, void (*done)(void *arg, const struct
 /* ---- every night ---- */
 
 enum {
-	NIGHT_FIRST_MS = 1000,
+	NIGHT_FIRST_MS = 1, /* before the first webhook: what comes after the question is newer than the answer */
 	NIGHT_AGAIN_MS = 5 * 60000,
 	NIGHT_AGAIN_MAX_MS = 3600000,
 	NIGHT_LOOK_MS = 600000, /* the wall clock may jump */

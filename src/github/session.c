@@ -356,7 +356,9 @@ static bool take_login(struct str s, char ret[static LOGIN_MAX + 1])
 	if (s.len == 0 || s.len > LOGIN_MAX)
 		return false;
 	for (size_t i = 0; i < s.len; i++) {
-		const char c = s.ptr[i] >= 'A' && s.ptr[i] <= 'Z' ? (char)(s.ptr[i] | 0x20) : s.ptr[i];
+		char c = s.ptr[i];
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c | 0x20);
 		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_'))
 			return false;
 		ret[i] = c;

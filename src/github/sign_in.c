@@ -27,7 +27,7 @@ enum {
 	COOKIE_MAX = 1024,
 	CODE_MAX = 512,
 	TOKEN_MAX = 1024,
-	PURCHASES_MAX = 100,
+	PURCHASES_MAX = 32, /* of one person: a page each is held while GitHub answers */
 	ARENA_MAX = 4 * 1024 * 1024,
 };
 
@@ -253,7 +253,7 @@ static void purchases_came(void *arg, const struct http_answer *answer)
 static void ask_purchases(struct sign_in *s)
 {
 	const struct github_question q = {.method = "GET",
-	                                  .url = s->next ? s->next : "/user/marketplace_purchases?per_page=100",
+	                                  .url = s->next ? s->next : "/user/marketplace_purchases?per_page=30",
 	                                  .as = GITHUB_AS_USER,
 	                                  .token = buf_text(&s->token),
 	                                  .done = purchases_came,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
 import { GitHub, PLANS, deliver, iso, payload, purchase } from '../e2e/lib/github.mjs';
-import { Licgate, until } from '../e2e/lib/licgate.mjs';
+import { ADMIN_TOKEN, Licgate, until } from '../e2e/lib/licgate.mjs';
 import { Browser, LOOKS } from './lib/browser.mjs';
 
 const DAY = 86400000;
@@ -87,3 +87,14 @@ test('who declines, and who bought nothing, reads what to do', async () => {
   assert.equal(await nothing.page.getByRole('link', { name: 'See the plans' }).getAttribute('href'), 'https://github.com/marketplace/licgate-app');
   await check(nothing, 'nothing-narrow-dark');
 });
+
+for (const look of LOOKS) {
+  test(`the operator sees purchases, drift and both kinds of tenants, ${look.name}`, async () => {
+    const view = await browser.open({ mode: look.mode, size: look.size });
+    await view.page.goto(`${app.adminUrl}/admin/#/github`);
+    await view.page.getByLabel(/token/i).fill(ADMIN_TOKEN);
+    await view.page.keyboard.press('Enter');
+    await view.page.getByRole('link', { name: 'github:1' }).first().waitFor();
+    await check(view, `admin-${look.name}`);
+  });
+}
