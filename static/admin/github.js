@@ -11,7 +11,7 @@ const accountColumns = [
 	{ label: 'Units', number: true, cell: (a) => (a.units === null ? '–' : number(a.units)) },
 	{ label: 'Amount', number: true, cell: (a) => (a.amount_cents ? `${money(a.amount_cents)} ${a.billing_cycle ?? ''}` : '–') },
 	{ label: 'Trial or billing', cell: (a) => day(a.on_trial ? a.trial_ends_at : a.next_billing_at) ?? '–' },
-	{ label: 'Scheduled', cell: (a) => (a.scheduled ? `${a.scheduled.ends ? 'ends' : a.scheduled.plan_name ?? 'changes'} ${day(a.scheduled.at)}` : '–') },
+	{ label: 'Scheduled', cell: (a) => (a.scheduled ? [`${a.scheduled.ends ? 'ends' : a.scheduled.plan_name ?? 'changes'} `, day(a.scheduled.at)] : '–') },
 	{ label: 'Compared', cell: (a) => ago(a.checked_at) ?? 'never' },
 ];
 const driftColumns = [

@@ -95,6 +95,7 @@ for (const look of LOOKS) {
     await view.page.getByLabel(/token/i).fill(ADMIN_TOKEN);
     await view.page.keyboard.press('Enter');
     await view.page.getByRole('link', { name: 'github:1' }).first().waitFor();
+    assert.ok(!(await view.page.textContent('main')).includes('[object'));
     await check(view, `admin-${look.name}`);
   });
 }
