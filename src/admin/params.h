@@ -8,7 +8,7 @@ enum { LIST_LIMIT_DEFAULT = 50, LIST_LIMIT_MAX = 500 };
 
 struct list_params {
 	struct str query, state, status, kind, sort, cursor, type, tenant; /* empty: not given */
-	bool descending;                                             /* dir=desc */
+	bool descending;                                                   /* dir=desc */
 	size_t limit;
 	int64_t after;
 	bool csv; /* Accept: text/csv, or format=csv; then all rows are wanted */
