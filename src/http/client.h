@@ -42,8 +42,8 @@ struct http_call {
 	uint64_t answer_max; /* bytes; a longer answer is ERR_TOO_LARGE */
 	bool body_unwanted;  /* only the status counts: the body is dropped, and one over answer_max ends the call, well */
 	int64_t timeout_ms;  /* 0: the client's */
-	/* NULL: the body is kept for done. Else the body of a 2xx answer is handed over as it comes, in pieces of some KiB,
-	 * and done gets none of it; of another answer done gets the beginning. False ends the call with ERR_IO. On the
+	/* NULL: the body is kept for done. Else the body of a 2xx answer is handed over as it comes, in pieces of up to 256
+	 * KiB, and done gets none of it; of another answer done gets the beginning. False ends the call with ERR_IO. On the
 	 * client thread, so it must not wait. */
 	bool (*take)(void *arg, const char *data, size_t len);
 	void (*done)(void *arg, const struct http_answer *answer);

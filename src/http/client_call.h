@@ -12,6 +12,7 @@
 enum {
 	CALL_HEADERS_MAX = 32 * 1024, /* bytes of all answer headers; more ends the call */
 	CALL_HEADER_MAX = 32 * 1024,  /* bytes of one header that is sent */
+	CALL_PIECE_MAX = 256 * 1024,  /* bytes of an answer that is taken in pieces */
 	CALL_REFUSAL_MAX = 16 * 1024, /* bytes kept of an answer that is not the one to be taken in pieces */
 	CALL_CONNECT_MS_MAX = 5000,   /* connecting takes at most this, and never more than half of the call's time */
 };
