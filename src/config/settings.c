@@ -203,8 +203,10 @@ static enum err parse_pem(struct str text, char **field, struct problem *p)
 	__cleanup(buf_wipe) struct buf lines = BUF_INIT(SETTING_TEXT_MAX + 1);
 	for (size_t i = 0; i < text.len; i++) {
 		const bool escaped = text.ptr[i] == '\\' && i + 1 < text.len && text.ptr[i + 1] == 'n';
-		if (text.ptr[i] != '\r')
-			buf_char(&lines, escaped ? '\n' : text.ptr[i]);
+		if (escaped)
+			buf_char(&lines, '\n');
+		else if (text.ptr[i] != '\r')
+			buf_char(&lines, text.ptr[i]);
 		i += escaped;
 	}
 	struct str rest = buf_text(&lines), line;

@@ -115,7 +115,7 @@ static enum err flight_start(struct lookups *l, const struct tenant *tenant, boo
 		tenant_ref(tenant);
 	}
 	enum launch launch = flight_prepare(l, tenant, f, forced, contradicted, after);
-	if (launch == LAUNCH_NEW) {
+	if (f && launch == LAUNCH_NEW) {
 		/* From here on f may end, and be freed, at any moment. */
 		if (l->o.fetch(l->o.fetcher, tenant, f->resource, fetched, f) != OK)
 			fetched(f, NULL, "not_started");
