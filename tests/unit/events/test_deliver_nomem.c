@@ -59,7 +59,7 @@ static void every_allocation(void **state)
 	long nth = 0;
 	log_set_sink(drop_line, NULL);
 	for (; any; nth++) {
-		char once[16];
+		char once[24];
 		(void)snprintf(once, sizeof(once), "%ld", nth);
 		w.count = 0;
 		alloc_faults_arm(nth, false);
