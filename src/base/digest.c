@@ -50,6 +50,18 @@ void sha256(const void *data, size_t len, uint8_t out[static 32])
 	SHA256_Final(out, &context);
 }
 
+void sha256_keyed(const uint8_t key[static 32], const void *data, size_t len, uint8_t out[static 32])
+{
+	uint8_t block[SHA256_CBLOCK] = {0};
+	SHA256_CTX context;
+	memcpy(block, key, 32);
+	SHA256_Init(&context);
+	SHA256_Update(&context, block, sizeof(block));
+	SHA256_Update(&context, data, len);
+	SHA256_Final(out, &context);
+	wipe(block, sizeof(block));
+}
+
 static EVP_MAC_CTX *thread_mac(void)
 {
 	EVP_MAC_CTX *mac = pthread_getspecific(mac_key);

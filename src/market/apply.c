@@ -66,7 +66,7 @@ static enum err run(struct store_job *job, struct store_tx *tx)
 	for (size_t i = 0; e == OK && i < s->count; i++)
 		e = apply_row(&p, &s->rows[i]);
 	for (size_t i = 0; e == OK && i < s->broken_count; i++)
-		e = apply_broken(&p, o->kind, s->broken[i]);
+		e = apply_broken(&p, o->row_key, s->broken[i]);
 	if (e == OK)
 		e = apply_oddities(&p, o->kind);
 	if (e == OK)
@@ -167,7 +167,7 @@ static enum err parse(struct applier *a, struct slice *s, const struct str *elem
 	for (size_t i = 0; i < count; i++) {
 		enum err e = row_read(&a->tree, a->o.kind, elements[i], &s->arena, &s->rows[s->count]);
 		if (e == OK)
-			s->count++;
+			row_raw_hash(a->o.row_key, elements[i], row_content(&s->rows[s->count++])->raw_hash);
 		else if (e == ERR_INVALID)
 			s->broken[s->broken_count++] = elements[i];
 		else

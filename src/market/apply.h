@@ -13,6 +13,7 @@ enum { APPLY_AHEAD = 6, APPLY_JOB_US = 15 * 1000, APPLY_ROWS_MIN = 50, APPLY_ROW
 struct apply_options {
 	struct store *store;
 	const struct keyring *keyring;
+	const struct row_key *row_key; /* must outlive the applier */
 	const struct clock *clock;
 	const char *holder; /* of the lease; must outlive the applier */
 	int64_t lease_ms;

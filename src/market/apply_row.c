@@ -267,11 +267,10 @@ enum err apply_row(struct apply_row_place *p, struct row *r)
 	return e == OK && !older ? take_people(p, r) : e;
 }
 
-enum err apply_broken(struct apply_row_place *p, enum row_kind kind, struct str element)
+enum err apply_broken(struct apply_row_place *p, const struct row_key *key, struct str element)
 {
 	uint8_t hash[RAW_HASH_SIZE];
-	(void)kind;
-	row_raw_hash(element, hash);
+	row_raw_hash(key, element, hash);
 	count(p, STR("(row)"), STR("no row"));
 	return store_market_passed(p->tx, hash, p->at);
 }

@@ -21,6 +21,6 @@ struct apply_row_place {
 };
 enum err apply_row(struct apply_row_place *p, struct row *r);
 /* An element that was no row: counted, and passed over by later polls. */
-enum err apply_broken(struct apply_row_place *p, enum row_kind kind, struct str element);
+enum err apply_broken(struct apply_row_place *p, const struct row_key *key, struct str element);
 /* Puts down what was counted. */
 enum err apply_oddities(struct apply_row_place *p, enum row_kind kind);

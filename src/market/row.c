@@ -302,10 +302,10 @@ struct market_content *row_content(struct row *r)
 	return r->kind == ROW_LICENSE ? &r->license.content : &r->sale.content;
 }
 
-void row_raw_hash(struct str element, uint8_t out[static RAW_HASH_SIZE])
+void row_raw_hash(const struct row_key *key, struct str element, uint8_t out[static RAW_HASH_SIZE])
 {
 	uint8_t hash[32];
-	sha256(element.ptr, element.len, hash);
+	sha256_keyed(key->bytes, element.ptr, element.len, hash);
 	memcpy(out, hash, RAW_HASH_SIZE);
 }
 
@@ -321,7 +321,6 @@ static enum err write_content(struct tree *t, struct str element, struct row *r,
 		return ERR_NOMEM;
 	c->text = (struct str){copy, out.len};
 	sha256(copy, out.len, c->hash);
-	row_raw_hash(element, c->raw_hash);
 	return OK;
 }
 

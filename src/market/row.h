@@ -37,10 +37,14 @@ struct row {
 };
 
 const char *row_kind_name(enum row_kind kind); /* "license", "sale" */
+/* Of this database alone, and secret: the hash of a row with people in it confirms no guess of who they are. */
+struct row_key {
+	uint8_t bytes[32];
+};
 /* Of the text as it came: what tells an unchanged row. */
-void row_raw_hash(struct str element, uint8_t out[static RAW_HASH_SIZE]);
+void row_raw_hash(const struct row_key *key, struct str element, uint8_t out[static RAW_HASH_SIZE]);
 /* Everything in the row lives in the element's text and the arena. ERR_INVALID: no row. ERR_NOMEM. The content may be
- * as long as the element and some. */
+ * as long as the element and some; its raw_hash is left to the caller. */
 enum err row_read(struct tree *t, enum row_kind kind, struct str element, struct arena *a, struct row *ret);
 struct market_content *row_content(struct row *r);
 /* Whether a member of that name is one that licgate knows: a business fact. path: as in a diff. */

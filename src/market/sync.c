@@ -9,6 +9,7 @@
 #include "base/metrics.h"
 #include "market/settle.h"
 #include "market/sync_report.h"
+#include "store/contacts.h"
 
 bool sync_configured(const struct config *c)
 {
@@ -79,6 +80,18 @@ static void tell(enum err e, bool full, const struct sync_result *r, int64_t too
 		          LF_INT("ms", took_ms));
 }
 
+/* Made from the key that addresses are hashed with: random, and sealed in the database. */
+static enum err read_row_key(struct store_tx *tx, void *arg)
+{
+	struct sync *y = arg;
+	struct contact_key key;
+	enum err e = store_contact_key(tx, y->o.keyring, &key);
+	if (e == OK)
+		e = contact_mac(&key, "rows", STR(""), y->row_key.bytes);
+	wipe(&key, sizeof(key));
+	return e;
+}
+
 enum err sync_poll(const struct sync_options *o, bool full, struct sync_result *ret)
 {
 	const struct config *c = o->config;
@@ -99,8 +112,10 @@ enum err sync_poll(const struct sync_options *o, bool full, struct sync_result *
 	if (e == ERR_BUSY)
 		return e;
 	if (e == OK) {
-		e = all_reports(&y, full, ret);
+		e = store_write(o->store, read_row_key, &y);
+		e = e == OK ? all_reports(&y, full, ret) : e;
 		e = derive(&y, e, ret);
+		wipe(&y.row_key, sizeof(y.row_key));
 		lease_give(&y.lease);
 	}
 	if (e != OK && !ret->failure[0])

@@ -4,9 +4,8 @@
  * so what began before is asked for by itself, without them; in the hourly window only where there is any. The rows of
  * the two never overlap, so that no row flips between two forms.
  *
- * Elements are read in batches: hashed, and looked up by hash in the order of the hashes, so that neighbours in the
- * index are found together; only what is not known goes on to be parsed. Two batches take turns: one is filled while
- * the writer still works on the other. */
+ * Elements are hashed and looked for among the hashes of all rows; only what is not known is copied into a batch, to
+ * be parsed and put down. Two batches take turns: one is filled while the writer still works on the other. */
 #include "market/sync_report.h"
 
 #include <stdio.h>
@@ -15,12 +14,14 @@
 
 #include "base/cleanup.h"
 #include "market/apply.h"
+#include "market/known.h"
 #include "market/scan.h"
 
 #define FIRST_INSIGHTS "2018-07-02"
 #define LAST_WITHOUT "2018-07-01"
 enum {
 	BATCH_ROWS = 4096,
+	TURN_ROWS = 16384, /* then the lease and the progress are looked at */
 	BATCH_BYTES = 2 * 1024 * 1024,
 	WINDOW_DAYS = 3,
 	FULL_EVERY_DAYS = 7,
@@ -86,17 +87,9 @@ static enum err stand_put(struct standing *st)
 
 /* ---- reading ---- */
 
-struct element {
-	struct str text;
-	uint8_t hash[RAW_HASH_SIZE];
-	bool known;
-};
 struct batch {
-	size_t count, used; /* elements, bytes of text */
-	struct element *elements;
-	struct element **sorted;
-	struct str *unknown;
-	size_t unknown_count;
+	size_t count, used; /* elements that are not known, bytes of text */
+	struct str *elements;
 	char *text;
 };
 
@@ -105,6 +98,7 @@ struct reading {
 	const struct sync_report_kind *k;
 	struct scanner *scanner;
 	struct applier *applier;
+	struct known known;
 	struct batch batches[2];
 	int64_t rows, too_large;
 	int64_t shown_mono_ms;
@@ -113,97 +107,63 @@ struct reading {
 static bool batch_init(struct batch *b)
 {
 	b->elements = calloc(BATCH_ROWS, sizeof(*b->elements));
-	b->sorted = calloc(BATCH_ROWS, sizeof(struct element *));
-	b->unknown = calloc(BATCH_ROWS, sizeof(*b->unknown));
 	b->text = malloc(BATCH_BYTES);
-	return b->elements && b->sorted && b->unknown && b->text;
+	return b->elements && b->text;
 }
 
 static void reading_release(struct reading *r)
 {
 	applier_free(r->applier); /* first: it waits for jobs that read the batches */
 	scanner_free(r->scanner);
+	known_release(&r->known);
 	for (size_t i = 0; i < 2; i++) {
 		free(r->batches[i].elements);
-		free((void *)r->batches[i].sorted);
-		free(r->batches[i].unknown);
 		free(r->batches[i].text);
 	}
 }
 
-/* Up to a full batch; ret_last tells how it ended: SCAN_ELEMENT where there is more. */
+/* Passes what is known by, and what comes twice in a report. */
+static void take_element(struct reading *r, struct batch *b, struct str text)
+{
+	uint8_t hash[RAW_HASH_SIZE];
+	r->rows++;
+	row_raw_hash(&r->y->row_key, text, hash);
+	if (known_add(&r->known, hash))
+		return;
+	memcpy(b->text + b->used, text.ptr, text.len);
+	b->elements[b->count++] = (struct str){b->text + b->used, text.len};
+	b->used += text.len;
+}
+
+/* Up to a full batch, or some time's work; ret_last tells how it ended: SCAN_ELEMENT where there is more. */
 static void fill(struct reading *r, struct batch *b, enum scan *ret_last)
 {
 	struct str text;
+	const int64_t end = r->rows + TURN_ROWS;
 	b->count = b->used = 0;
 	*ret_last = SCAN_ELEMENT;
-	while (b->count < BATCH_ROWS && b->used + SCAN_ELEMENT_MAX <= BATCH_BYTES) {
+	while (r->rows < end && b->count < BATCH_ROWS && b->used + SCAN_ELEMENT_MAX <= BATCH_BYTES) {
 		*ret_last = scanner_next(r->scanner, &text);
 		r->too_large += *ret_last == SCAN_TOO_LARGE;
 		if (*ret_last == SCAN_TOO_LARGE)
 			continue;
 		if (*ret_last != SCAN_ELEMENT)
-			break;
-		struct element *e = &b->elements[b->count];
-		memcpy(b->text + b->used, text.ptr, text.len);
-		e->text = (struct str){b->text + b->used, text.len};
-		row_raw_hash(e->text, e->hash);
-		b->sorted[b->count++] = e;
-		b->used += text.len;
+			return;
+		take_element(r, b, text);
 	}
-	*ret_last = *ret_last == SCAN_TOO_LARGE ? SCAN_ELEMENT : *ret_last;
-	r->rows += (int64_t)b->count;
-}
-
-static int by_hash(const void *a, const void *b)
-{
-	const struct element *const *x = a, *const *y = b;
-	return memcmp((*x)->hash, (*y)->hash, RAW_HASH_SIZE);
-}
-
-struct lookup {
-	struct batch *b;
-	enum row_kind kind;
-};
-
-static enum err look_up(struct store_tx *tx, void *arg)
-{
-	const struct lookup *l = arg;
-	enum err e = OK;
-	for (size_t i = 0; e == OK && i < l->b->count; i++) {
-		struct element *el = l->b->sorted[i];
-		/* the same element twice in a report: once is enough */
-		if (i > 0 && by_hash(&l->b->sorted[i - 1], &l->b->sorted[i]) == 0)
-			el->known = true;
-		else
-			e = l->kind == ROW_LICENSE ? store_market_license_known(tx, el->hash, &el->known)
-			                           : store_market_sale_known(tx, el->hash, &el->known);
-	}
-	return e;
-}
-
-static enum err find_unknown(struct reading *r, struct batch *b)
-{
-	struct lookup l = {b, r->k->rows};
-	qsort((void *)b->sorted, b->count, sizeof(struct element *), by_hash);
-	enum err e = store_read(r->y->o.store, look_up, &l);
-	b->unknown_count = 0;
-	for (size_t i = 0; e == OK && i < b->count; i++)
-		if (!b->elements[i].known)
-			b->unknown[b->unknown_count++] = b->elements[i].text;
-	return e;
+	*ret_last = SCAN_ELEMENT;
 }
 
 static enum err apply_batch(struct reading *r, const struct batch *b)
 {
 	enum err e = OK;
 	size_t done = 0;
-	while (e == OK && done < b->unknown_count) {
-		const size_t left = b->unknown_count - done, fits = applier_batch(r->applier);
+	while (e == OK && done < b->count) {
+		const size_t left = b->count - done, fits = applier_batch(r->applier);
 		const size_t n = left < fits ? left : fits;
 		if (pace_stopping(r->y->o.pace))
 			return ERR_STOPPING;
-		e = applier_rows(r->applier, b->unknown + done, n);
+		e = applier_rows(r->applier, b->elements + done, n);
 		done += n;
 	}
 	return e;
@@ -230,14 +190,12 @@ static enum err read_elements(struct reading *r)
 	for (unsigned turn = 0; e == OK && last == SCAN_ELEMENT; turn++) {
 		struct batch *b = &r->batches[turn % 2];
 		/* the rows of this batch's last turn are done once two later jobs were begun */
-		if (turn >= 2 && r->batches[(turn + 1) % 2].unknown_count < (size_t)APPLY_ROWS_MAX * APPLY_AHEAD)
+		if (turn >= 2 && r->batches[(turn + 1) % 2].count < (size_t)APPLY_ROWS_MAX * APPLY_AHEAD)
 			e = applier_flush(r->applier);
 		if (e != OK)
 			break;
 		fill(r, b, &last);
-		e = find_unknown(r, b);
-		if (e == OK)
-			e = apply_batch(r, b);
+		e = apply_batch(r, b);
 		if (e == OK)
 			e = keep_going(r);
 	}
@@ -268,6 +226,7 @@ static enum err read_spool(struct standing *st, struct sync_result *ret)
 	__cleanup(reading_release) struct reading r = {.y = y, .k = st->k};
 	const struct apply_options ao = {.store = y->o.store,
 	                                 .keyring = y->o.keyring,
+	                                 .row_key = &y->row_key,
 	                                 .clock = y->o.clock,
 	                                 .holder = y->lease.holder,
 	                                 .lease_ms = LEASE_MS,
@@ -277,6 +236,8 @@ static enum err read_spool(struct standing *st, struct sync_result *ret)
 	enum err e = spool_rewind(&y->spool);
 	if (e == OK)
 		e = scanner_new(spool_read, &y->spool, &r.scanner);
+	if (e == OK)
+		e = known_load(&r.known, y->o.store, st->k->rows);
 	if (e == OK)
 		e = applier_new(&ao, &r.applier);
 	if (e == OK && (!batch_init(&r.batches[0]) || !batch_init(&r.batches[1])))

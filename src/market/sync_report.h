@@ -7,6 +7,7 @@ struct sync {
 	struct sync_options o;
 	struct export_source source;
 	struct lease lease;
+	struct row_key row_key;
 	struct spool spool;
 	bool spooling;
 	struct sync_progress at;

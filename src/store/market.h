@@ -54,9 +54,9 @@ enum err store_market_sale_get(struct store_tx *tx, struct str transaction_id, s
 enum err store_market_sale_put(struct store_tx *tx, const struct report_sale *s, const struct market_mark *m);
 enum err store_market_sale_touch(struct store_tx *tx, const struct report_sale *s);
 
-/* Whether a row of that kind stands as it came with that hash, or such an element was passed over before. */
-enum err store_market_license_known(struct store_tx *tx, const uint8_t hash[static RAW_HASH_SIZE], bool *ret);
-enum err store_market_sale_known(struct store_tx *tx, const uint8_t hash[static RAW_HASH_SIZE], bool *ret);
+/* Hash of each row of that kind as it came, and of each element that was passed over: RAW_HASH_SIZE bytes. */
+enum err store_market_hashes(struct store_tx *tx, bool sales, enum err (*fn)(void *arg, const uint8_t *hash),
+                             void *arg);
 enum err store_market_passed(struct store_tx *tx, const uint8_t hash[static RAW_HASH_SIZE], int64_t at);
 
 enum err store_market_alias_put(struct store_tx *tx, struct str row_key, const char *kind, struct str value,

@@ -29,7 +29,7 @@ CREATE TABLE market_licenses (
 	campaign           TEXT,
 	content            TEXT NOT NULL,
 	content_hash       BLOB NOT NULL,    -- SHA-256 of content
-	raw_hash           BLOB NOT NULL DEFAULT x'',    -- first 16 bytes of the SHA-256 of the row as it came: what a poll looks for first
+	raw_hash           BLOB NOT NULL DEFAULT x'',    -- keyed hash of the row as it came: what a poll looks for first
 	first_seen         INTEGER NOT NULL,
 	changed_at         INTEGER NOT NULL,
 	seen_run           INTEGER NOT NULL, -- the last poll that brought or changed it
@@ -37,7 +37,7 @@ CREATE TABLE market_licenses (
 	news_previous      TEXT              -- content at the last derivation; NULL: none, it is new
 ) STRICT;
 CREATE INDEX market_licenses_news ON market_licenses (news_seq) WHERE news_seq > 0;
-CREATE INDEX market_licenses_raw ON market_licenses (raw_hash);
+CREATE INDEX market_licenses_raw ON market_licenses (id, raw_hash); -- all of them are read at once, without the rows
 
 CREATE TABLE market_sales (
 	id                 INTEGER PRIMARY KEY,
@@ -75,7 +75,7 @@ CREATE TABLE market_sales (
 CREATE INDEX market_sales_news ON market_sales (news_seq) WHERE news_seq > 0;
 CREATE INDEX market_sales_license ON market_sales (license_key, sale_date);
 CREATE INDEX market_sales_date ON market_sales (sale_date);
-CREATE INDEX market_sales_raw ON market_sales (raw_hash);
+CREATE INDEX market_sales_raw ON market_sales (id, raw_hash);
 
 -- Every id a licence row ever had, for the join with `aliases` (same kinds): entitlement_number entitlement_id sen
 -- addon_license_id cloud_id host transaction_account.
