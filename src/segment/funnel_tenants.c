@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "segment/event.h"
 #include "segment/funnel_parts.h"
 #include "store/segment.h"
@@ -54,15 +55,40 @@ static void moments_sort(struct moments *m)
 }
 
 /* Below zero, where no visitor's number is. */
-static int64_t number_of_tenant(const char *tenant)
+static int64_t number_of_tenant(struct str tenant)
 {
-	return event_id_hash('t', str_of(tenant)) | INT64_MIN;
+	return event_id_hash('t', tenant) | INT64_MIN;
 }
 
 /* Other marketplaces have no listing that Segment tells of. */
 static bool is_ours(const struct event_row *row)
 {
 	return row->tenant && strstr(row->json, "\"marketplace\":\"atlassian\"");
+}
+
+/* ---- one customer under several keys ---- */
+
+/* A site that was imported, or a customer of the other door, goes on under another key: still the same person. */
+static enum err on_moved(void *arg, const struct event_row *row)
+{
+	struct count *c = arg;
+	struct str from = STR("");
+	if (!is_ours(row) || (!strstr(row->json, "\"imported_from\":") && !strstr(row->json, "\"joined_from\":")))
+		return OK;
+	__cleanup_json json_t *event = NULL;
+	const enum err err = json_read_object(str_of(row->json), &event);
+	if (err != OK)
+		return err == ERR_NOMEM ? err : OK;
+	const json_t *data = json_get_obj(event, "data");
+	if (json_get_str(data, "imported_from", &from) != JSON_GOT && json_get_str(data, "joined_from", &from) != JSON_GOT)
+		return OK;
+	return people_join(&c->people, number_of_tenant(from), number_of_tenant(str_of(row->tenant)));
+}
+
+static enum err join_moved(struct store_tx *tx, struct count *c, int64_t end)
+{
+	const enum err err = store_segment_journal_each(tx, "tenant.imported", 0, end, on_moved, c);
+	return err == OK ? store_segment_journal_each(tx, "tenant.upgraded", 0, end, on_moved, c) : err;
 }
 
 /* ---- joining ---- */
@@ -83,7 +109,7 @@ static enum err on_install(void *arg, const struct segment_step_row *row)
 static enum err on_tenant(void *arg, const struct event_row *row)
 {
 	struct joining *j = arg;
-	return is_ours(row) ? moments_add(&j->tenants, number_of_tenant(row->tenant), row->at) : OK;
+	return is_ours(row) ? moments_add(&j->tenants, number_of_tenant(str_of(row->tenant)), row->at) : OK;
 }
 
 /* Moments not joined yet that one to come may belong to: the first `dropped` of them are too long ago. */
@@ -159,6 +185,8 @@ enum err funnel_tenants_join(struct store_tx *tx, struct count *c)
 		err = store_segment_journal_each(tx, "tenant.installed", 0, end, on_tenant, &j);
 	if (err == OK)
 		err = join_all(&c->people, &j);
+	if (err == OK)
+		err = join_moved(tx, c, end);
 	moments_release(&j.installs);
 	moments_release(&j.tenants);
 	return err;
@@ -168,7 +196,7 @@ enum err funnel_tenants_join(struct store_tx *tx, struct count *c)
 
 static enum err add_event(void *arg, const struct event_row *row)
 {
-	return is_ours(row) ? moments_add(arg, number_of_tenant(row->tenant), row->at) : OK;
+	return is_ours(row) ? moments_add(arg, number_of_tenant(str_of(row->tenant)), row->at) : OK;
 }
 
 /* An override is the operator's word, not the customer's money. */

@@ -1,11 +1,13 @@
 // funnel.test.mjs - from the link on the vendor's site to the paying customer: what is joined, what is kept apart, by campaign and week.
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Licgate, run, until } from './lib/licgate.mjs';
 import { Atlassian, active, evaluation } from './lib/atlassian.mjs';
+import { Forge, paid, trial } from './lib/forge.mjs';
 import { PLUGIN, SECRET, WRITE_KEY, counts, funnel, mpac, track, userEvent, webhook } from './lib/segment.mjs';
 
 const LISTING = 'https://marketplace.atlassian.com/apps/1212/board?hosting=cloud&tab=overview';
@@ -207,6 +209,45 @@ describe('the funnel', () => {
     const f = await funnel(other);
     assert.deepEqual([counts(f).install, counts(f).tenant, f.unattributed.install, f.unattributed.tenant], [3, 2, 0, 2]);
     await other.stop();
+  });
+});
+
+describe('one customer under two keys', () => {
+  let world, forge, app;
+  before(async () => {
+    world = await Atlassian.start();
+    forge = await Forge.start();
+    app = await server({ ...world.env, ...forge.env });
+    await track(app, 'page', { anonymousId: 'buyer', context: { campaign: { name: 'spring' } } });
+    await webhook(app, userEvent('clicked', 'Try it free', { partnerAnonymousId: 'buyer' }, { userId: 'hash' }));
+    await webhook(app, mpac('MPAC Install event', { userId: 'hash' }));
+  });
+  after(async () => {
+    await app.stop();
+    await world.stop();
+    await forge.stop();
+  });
+  const changed = (tenant, to) => until(`${tenant} ${to}`, async () => (await app.events('&type=license.changed')).some((e) => e.data.tenant === tenant && e.data.to === to), 5000);
+  const one = { ...none, visit: 1, cta_click: 1, install: 1, tenant: 1, evaluation: 1, paid: 1 };
+
+  test('Forge first, then Connect, then the site is imported', async () => {
+    const installation = forge.installation({ license: trial() });
+    await installation.ask(app);
+    await changed(installation.tenant, 'evaluation');
+    const site = world.site('moved', evaluation());
+    await site.install(app, { body: { installationId: installation.id } });
+    installation.license = paid();
+    await installation.ask(app);
+    await changed(site.clientKey, 'active');
+    let f = await funnel(app);
+    assert.deepEqual([counts(f), counts(f.unattributed)], [one, none]);
+
+    Object.assign(site, { clientKey: randomUUID(), secret: 'secret-of-the-imported-site-0123456789', license: active() });
+    await site.install(app);
+    await site.apiLicense(app);
+    assert.ok((await app.events('&type=tenant.imported')).some((e) => e.data.tenant === site.clientKey));
+    f = await funnel(app);
+    assert.deepEqual([counts(f), counts(f.unattributed)], [one, none]);
   });
 });
 
