@@ -236,7 +236,9 @@ static enum err arrive_at_own(struct follow *w, struct store_tx *tx)
 static enum err arrive(struct follow *w, struct store_tx *tx)
 {
 	const bool fresh = !w->known, back = w->known && w->row.uninstalled_at > 0;
-	if (back && w->fit->iat_s <= w->row.uninstalled_iat) {
+	/* Tokens tell seconds: of one second, a call is of before, but an announcement comes in its order. */
+	const int64_t earliest = w->kind == FOLLOW_INSTALLED ? w->row.uninstalled_iat : w->row.uninstalled_iat + 1;
+	if (back && w->fit->iat_s < earliest) {
 		w->gone = true;
 		return OK;
 	}

@@ -299,6 +299,17 @@ describe('lifecycle events', () => {
     assert.equal((await tenant(jira.tenant)).tenant.status, 'installed');
   });
 
+  test('installed again within the second of the uninstall', async () => {
+    const jira = forge.installation(), iat = now();
+    for (const what of ['installed', 'uninstalled', 'installed']) assert.equal((await jira.event(app, what, { claims: { iat } })).status, 204);
+    assert.equal((await tenant(jira.tenant)).tenant.status, 'installed');
+    assert.deepEqual(await eventsOf(jira.tenant), ['tenant.installed', 'tenant.uninstalled', 'tenant.reinstalled']);
+    assert.equal((await jira.event(app, 'installed', { claims: { iat: iat - 5 } })).status, 204);
+    for (const at of [iat, iat - 5]) assert.equal((await jira.event(app, 'uninstalled', { claims: { iat: at } })).status, 204);
+    assert.equal((await jira.event(app, 'installed', { claims: { iat: iat - 5 } })).status, 204, 'an older announcement is no news');
+    assert.equal((await tenant(jira.tenant)).tenant.status, 'uninstalled');
+  });
+
   test('an uninstall of what nobody knows makes nothing; without eventType it is an installation', async () => {
     const jira = forge.installation();
     assert.equal((await jira.event(app, 'uninstalled')).status, 204);
