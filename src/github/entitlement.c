@@ -62,7 +62,7 @@ static void tell_in_force(struct github_outcome *o, const struct github_account_
 	if (is->on_trial) {
 		if (!on_trial(old))
 			tell(o, "trial.started", at, true, was_live);
-		else if (was->plan_id != is->plan_id || was->units != is->units)
+		else if (was->plan_id != is->plan_id || (github_is_per_unit(is) && was->units != is->units))
 			tell_paid(o, was, is, at, now);
 	} else if (on_trial(old) && github_is_free(is)) {
 		tell(o, "trial.cancelled", at, false, false);
@@ -157,6 +157,9 @@ static void apply_pending(struct github_outcome *o, const struct github_news *ne
 	struct github_account_row *row = &o->row;
 	struct github_terms next = news->terms;
 	next.effective_at = news->effective_at;
+	if (news->no_units && !github_is_free(&next) && next.plan_id == row->now.plan_id &&
+	    (!next.billing_cycle || str_eq(str_of(next.billing_cycle), str_of(row->now.billing_cycle))))
+		next.ends = true; /* none of what there is */
 	if (!next.billing_cycle)
 		next.billing_cycle = row->now.billing_cycle;
 	if (row->next.effective_at == next.effective_at && github_terms_equal(&row->next, &next))

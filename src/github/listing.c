@@ -117,6 +117,29 @@ static enum err touch(struct github *g, struct store_tx *tx, struct arena *a, co
 	return err == OK ? store_github_account_put(tx, &row) : err;
 }
 
+/* What was scheduled has come about while nobody was here to see it: it took effect on its day, not when we look. */
+static enum err settle_scheduled(struct github *g, struct store_tx *tx, struct arena *a,
+                                 const struct github_listed *listed, struct github_account_row *old,
+                                 struct github_applied *ret)
+{
+	struct github_news news;
+	if (!old->account_id || !entitlement_scheduled(old, clock_wall_ms(g->clock), &news) ||
+	    !github_terms_equal(&news.terms, &listed->terms))
+		return OK;
+	enum err err = github_apply(g, tx, a, &news, ret);
+	return err == OK ? store_github_account_get(tx, str_of(listed->account_id), a, old) : err;
+}
+
+/* GitHub still lists a trial whose end is past: nobody has paid. It opens nothing, and what it opened is over. */
+static enum err compare_past_trial(struct github *g, struct store_tx *tx, struct arena *a,
+                                   const struct github_account_row *old, struct github_applied *ret)
+{
+	const bool over =
+	    strcmp(old->status, "active") == 0 && old->now.on_trial && old->now.trial_ends_at <= clock_wall_ms(g->clock);
+	enum err err = over ? github_apply_trial_over(g, tx, a, old, ret) : OK;
+	return err == OK ? touch(g, tx, a, old->account_id) : err;
+}
+
 enum err github_compare(struct github *g, struct store_tx *tx, struct arena *a, const struct github_listed *listed,
                         const char *source, int64_t asked_at, struct github_applied *ret)
 {
@@ -127,8 +150,15 @@ enum err github_compare(struct github *g, struct store_tx *tx, struct arena *a, 
 	enum err err = store_github_account_get(tx, str_of(listed->account_id), a, &old);
 	if (err != OK && err != ERR_NOT_FOUND)
 		return err;
+	if (listed->plan.number > 0 && strcmp(source, "setup") == 0 &&
+	    (err = store_github_plan_add(tx, &listed->plan)) != OK)
+		return err;
 	if (old.account_id && old.updated_at >= asked_at)
 		return touch(g, tx, a, listed->account_id);
+	if (old.account_id && listed->terms.on_trial && listed->terms.trial_ends_at <= now)
+		return compare_past_trial(g, tx, a, &old, ret);
+	if ((err = settle_scheduled(g, tx, a, listed, &old, ret)) != OK)
+		return err;
 	const char *what = difference_of(&old, listed);
 	const bool renewed = listed->terms.next_billing_at != old.now.next_billing_at;
 	err = OK;
@@ -166,6 +196,10 @@ enum err github_compare_gone(struct github *g, struct store_tx *tx, struct arena
 		return OK;
 	if (err != OK || old.updated_at >= asked_at || strcmp(old.status, "active") != 0)
 		return err;
+	struct github_news scheduled;
+	const bool due = entitlement_scheduled(&old, now, &scheduled) && old.next.ends;
+	if (due)
+		return github_apply(g, tx, a, &scheduled, ret); /* as was announced, on its day */
 	const struct difference d = {.account_id = old.account_id,
 	                             .what = "gone",
 	                             .ours = describe(a, old.status, &old.now),

@@ -189,6 +189,7 @@ enum err github_body_read(struct str body, struct arena *a, struct github_news *
 	} else if (err == ERR_NOMEM) {
 		return err;
 	}
+	n.no_units = json_is_integer(json_object_get(purchase, "unit_count")) && n.terms.units == 0;
 	if (n.action == GITHUB_PENDING)
 		read_ending(&n.previous, &n.terms);
 	else
@@ -208,6 +209,9 @@ enum err github_listed_read(const json_t *item, struct arena *a, struct github_l
 	enum err err = read_account(account ? account : item, a, &l.account_id, &l.type, &l.login, &l.email);
 	if (err == OK)
 		err = read_terms(purchase ? purchase : item, a, &l.terms);
+	if (err != OK)
+		return err;
+	err = github_plan_read(json_get_obj(purchase ? purchase : item, "plan"), a, &l.plan);
 	if (err != OK)
 		return err;
 	l.terms.effective_at = date(purchase ? purchase : item, "updated_at");

@@ -27,6 +27,7 @@ struct github_news {
 	int64_t effective_at;                  /* wall ms, above 0 */
 	struct github_terms terms;             /* what is in force, or scheduled */
 	struct github_terms previous;          /* effective_at 0: not said */
+	bool no_units;                         /* it says none of them, and not nothing */
 };
 
 /* The webhook's body. ERR_INVALID: *ret_why is a literal that says what is wrong. Other actions than the five give
@@ -40,6 +41,7 @@ struct github_listed {
 	struct str email;
 	struct github_terms terms; /* effective_at: when it was last changed; 0 where GitHub does not say */
 	struct github_terms pending;
+	struct github_plan_row plan; /* number 0: not said */
 };
 enum err github_listed_read(const json_t *item, struct arena *a, struct github_listed *ret);
 enum err github_plan_read(const json_t *item, struct arena *a, struct github_plan_row *ret);

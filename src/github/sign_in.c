@@ -290,21 +290,37 @@ static void user_came(void *arg, const struct http_answer *answer)
 
 /* ---- code for token ---- */
 
+/* JSON is asked for; a server that knows but the form encoding, GitHub's default, is understood, too. False: neither.
+ */
+static bool read_token(struct sign_in *s, struct str body)
+{
+	__cleanup_json json_t *json = NULL;
+	struct str token = STR("");
+	size_t tokens = 0, errors = 0;
+	if (json_read_object(body, &json) == OK) {
+		(void)json_get_str(json, "access_token", &token);
+	} else {
+		token = query_get(&s->texts, body, "access_token", &tokens);
+		(void)query_get(&s->texts, body, "error", &errors);
+		if (tokens + errors == 0)
+			return false;
+	}
+	if (token.len > 0 && token.len <= TOKEN_MAX && tokens < 2 && str_printable(token))
+		buf_str(&s->token, token);
+	return true;
+}
+
 static void token_came(void *arg, const struct http_answer *answer)
 {
 	struct sign_in *s = arg;
-	__cleanup_json json_t *json = NULL;
-	struct str token;
-	if (github_failure(answer) || json_read_object(answer->body, &json) != OK) {
+	if (github_failure(answer) || !read_token(s, answer->body)) {
 		trouble(s, answer->err == OK && answer->status / 100 == 4 ? GITHUB_TROUBLE_CODE : GITHUB_TROUBLE_UPSTREAM);
 		return;
 	}
-	if (json_get_str(json, "access_token", &token) != JSON_GOT || token.len == 0 || token.len > TOKEN_MAX ||
-	    !str_printable(token)) {
+	if (s->token.len == 0) {
 		trouble(s, GITHUB_TROUBLE_CODE);
 		return;
 	}
-	buf_str(&s->token, token);
 	const struct github_question q = {.method = "GET",
 	                                  .url = "/user",
 	                                  .as = GITHUB_AS_USER,

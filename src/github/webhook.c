@@ -162,14 +162,15 @@ void github_webhook(struct request *req, void *github)
 		reply_unauthorized(req);
 		return;
 	}
-	if (!one_header(req, "X-GitHub-Event", &event) || !one_header(req, "X-GitHub-Delivery", &id) || id.len == 0 ||
-	    id.len > DELIVERY_MAX || !str_printable(id) || !utf8_valid(id)) {
-		refuse(req, g, 400, "bad_delivery", "X-GitHub-Event and X-GitHub-Delivery are needed, once each.");
-		return;
-	}
-	if (!str_eqz(event, "marketplace_purchase")) { /* ping, and what the listing never asked for */
+	const bool named = one_header(req, "X-GitHub-Event", &event);
+	if (named && !str_eqz(event, "marketplace_purchase")) { /* ping, and what the listing never asked for */
 		metric_inc(g->parts->other);
 		reply_empty(req, 204);
+		return;
+	}
+	if (!named || !one_header(req, "X-GitHub-Delivery", &id) || id.len == 0 || id.len > DELIVERY_MAX ||
+	    !str_printable(id) || !utf8_valid(id)) {
+		refuse(req, g, 400, "bad_delivery", "X-GitHub-Event and X-GitHub-Delivery are needed, once each.");
 		return;
 	}
 	if (payload_of(req, &payload))

@@ -229,15 +229,20 @@ enum err store_github_tidy(struct store_tx *tx, int64_t used_before, int64_t now
 
 #define PLAN_COLUMNS "plan_id, number, name, price_model, monthly_cents, yearly_cents, published"
 
+enum err store_github_plan_add(struct store_tx *tx, const struct github_plan_row *row)
+{
+	return sql_run(tx, NULL,
+	               "INSERT INTO github_plans (" PLAN_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7) "
+	               "ON CONFLICT (plan_id) DO NOTHING",
+	               V_INT(row->plan_id), V_INT(row->number), V_Z(row->name), V_Z(row->price_model),
+	               V_INT(row->monthly_cents), V_INT(row->yearly_cents), V_INT(row->published));
+}
+
 enum err store_github_plans_set(struct store_tx *tx, const struct github_plan_row *rows, size_t count)
 {
 	enum err err = sql_run_values(tx, NULL, "DELETE FROM github_plans", NULL, 0);
 	for (size_t i = 0; err == OK && i < count; i++)
-		err = sql_run(tx, NULL,
-		              "INSERT INTO github_plans (" PLAN_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7) "
-		              "ON CONFLICT (plan_id) DO NOTHING",
-		              V_INT(rows[i].plan_id), V_INT(rows[i].number), V_Z(rows[i].name), V_Z(rows[i].price_model),
-		              V_INT(rows[i].monthly_cents), V_INT(rows[i].yearly_cents), V_INT(rows[i].published));
+		err = store_github_plan_add(tx, &rows[i]);
 	return err;
 }
 

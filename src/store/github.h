@@ -56,6 +56,8 @@ struct github_plan_row {
 };
 /* Exactly these from now on. */
 enum err store_github_plans_set(struct store_tx *tx, const struct github_plan_row *rows, size_t count);
+/* Where nothing is known of it. */
+enum err store_github_plan_add(struct store_tx *tx, const struct github_plan_row *row);
 enum err store_github_plan_get(struct store_tx *tx, int64_t plan_id, struct arena *a, struct github_plan_row *ret);
 /* The published plan that costs nothing. */
 enum err store_github_plan_free(struct store_tx *tx, struct arena *a, struct github_plan_row *ret);

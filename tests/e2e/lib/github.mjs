@@ -165,6 +165,7 @@ export class GitHub {
       }
       const token = `gho_${randomUUID().replaceAll('-', '')}`;
       this.tokens.set(token, grant.user);
+      if (this.formTokens) return res.writeHead(200, { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' }).end(`access_token=${token}&scope=&token_type=bearer`);
       return json(200, { access_token: token, scope: '', token_type: 'bearer' });
     }
     if (url.pathname === '/login/oauth/authorize') { // for browsers: `visitor` is who sits there
