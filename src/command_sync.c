@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "commands.h"
+#include "events/endpoints.h"
 #include "github/reconcile.h"
 #include "market/sync.h"
 
@@ -158,6 +159,8 @@ static int with_store(const struct config *config, bool full)
 		fputs("licgate: out of memory\n", stderr);
 		return 1;
 	}
+	if (config->events_url && endpoints_first_of_settings(store, keyring, config, clock_wall_ms(&clock_system)) != OK)
+		fputs("licgate: LICGATE_EVENTS_URL could not be put down: the server's next start does it\n", stderr);
 	int code = 0;
 	if (sync_configured(config))
 		code = sync_marketplace(config, store, keyring, client, full);

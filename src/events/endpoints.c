@@ -232,6 +232,23 @@ static enum err follow(struct store_tx *tx, void *arg)
 	return store_endpoint_put(tx, &row);
 }
 
+static enum err follow_first(struct store_tx *tx, void *arg)
+{
+	struct follow *f = arg;
+	struct endpoint_row row;
+	enum err err = store_endpoint_get(tx, STR(ENDPOINT_OF_SETTINGS), &f->arena, &row);
+	return err == ERR_NOT_FOUND ? follow(tx, f) : err;
+}
+
+enum err endpoints_first_of_settings(struct store *s, const struct keyring *keys, const struct config *c, int64_t now)
+{
+	struct follow f = {.keys = keys, .config = c, .now = now};
+	arena_init(&f.arena, ARENA_MAX_BYTES);
+	enum err err = store_write(s, follow_first, &f);
+	arena_release(&f.arena);
+	return err;
+}
+
 enum err endpoints_follow_settings(struct store *s, const struct keyring *keys, const struct config *c, int64_t now)
 {
 	struct follow f = {.keys = keys, .config = c, .now = now};

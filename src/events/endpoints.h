@@ -36,3 +36,6 @@ enum err endpoint_test(struct store_tx *tx, struct str id, int64_t now, struct a
 /* At start: the endpoint of the settings is as they say. Its id stays; a changed secret rotates; without the setting
  * it is disabled. Waits on the store. */
 enum err endpoints_follow_settings(struct store *s, const struct keyring *keys, const struct config *c, int64_t now);
+/* For commands: the endpoint of the settings is made where there is none yet, so that it gets the command's events too;
+ * one that is there stays as it is. Waits on the store. */
+enum err endpoints_first_of_settings(struct store *s, const struct keyring *keys, const struct config *c, int64_t now);

@@ -71,6 +71,8 @@ static enum err rename_weaker(struct apply_row_place *p, const struct row *r)
 		if (e == OK && there) {
 			count(p, STR("(row)"), STR("got a better id"));
 			e = store_market_license_rename(p->tx, id, r->license.row_key);
+			if (e == OK)
+				e = contacts_rename(p->tx, p->keyring, id, r->license.row_key, p->at);
 		}
 		if (e != OK)
 			return e;

@@ -249,6 +249,7 @@ static enum err announce(struct store_tx *tx, const struct contacts_row *row)
 	                        .source = "marketplace",
 	                        .at = row->updated_at,
 	                        .once = str_of(row->license_key),
+	                        .tenant_apart = true,
 	                        .fields = fields,
 	                        .field_count = 1};
 	return journal_add(tx, &e);
@@ -329,6 +330,48 @@ enum err contacts_take(struct store_tx *tx, const struct keyring *k, struct str 
 	if (!row.license_key || (tenant.len && !row.tenant))
 		return ERR_NOMEM;
 	return take(&t, &row, list, count, silent);
+}
+
+/* ---- moved ---- */
+
+static enum err move(struct taking *t, struct contacts_row *row, const char *to)
+{
+	struct kept_contacts kept = {.plain = BUF_INIT(PLAIN_MAX)};
+	const struct address_hash nobody = {{0}};
+	__cleanup_json json_t *all = NULL;
+	size_t gone = 0;
+	enum err err = open_row(t, row, &all);
+	if (err == OK)
+		keep_others(t, all, &nobody, &kept.plain, kept.hashes, &kept.count, &gone);
+	row->license_key = to;
+	row->digest = row->sealed = (struct str){0};
+	if (kept.count > 0)
+		err = kept.plain.err == OK ? put_row(t, row, &kept) : kept.plain.err;
+	else if (err == OK || err == ERR_NOT_FOUND)
+		err = store_contacts_put(t->tx, row, NULL, 0); /* that they were erased is kept too */
+	else if (err == ERR_SEAL || err == ERR_INVALID)
+		err = OK; /* what does not open goes; the report tells it anew */
+	buf_wipe(&kept.plain);
+	return err;
+}
+
+enum err contacts_rename(struct store_tx *tx, const struct keyring *k, struct str from, struct str to, int64_t at)
+{
+	__cleanup(taking_release) struct taking t = {0};
+	struct contacts_row row = {0}, there = {0};
+	enum err err = taking_init(&t, tx, k, at);
+	const char *key = err == OK ? arena_strz(&t.arena, to) : NULL;
+	if (err == OK && !key)
+		err = ERR_NOMEM;
+	if (err == OK)
+		err = store_contacts_get(tx, from, &t.arena, &row);
+	if (err != OK)
+		return err == ERR_NOT_FOUND ? OK : err;
+	row.updated_at = at;
+	err = store_contacts_get(tx, to, &t.arena, &there);
+	if (err == ERR_NOT_FOUND)
+		err = move(&t, &row, key);
+	return err == OK ? store_contacts_delete(tx, from) : err;
 }
 
 /* ---- shown ---- */

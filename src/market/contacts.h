@@ -22,6 +22,9 @@ enum { CONTACTS_MAX = 8 }; /* of one row; further ones are left out */
 enum err contacts_take(struct store_tx *tx, const struct keyring *k, struct str license_key, struct str entitlement,
                        struct str tenant, const struct contact *list, size_t count, bool silent, int64_t at);
 
+/* The licence's row got a better key: its contacts move along, or go where the better one has its own. No news. */
+enum err contacts_rename(struct store_tx *tx, const struct keyring *k, struct str from, struct str to, int64_t at);
+
 /* A JSON array of the tenant's contacts, each with role, email, name, phone, address and license. For an operator who
  * asked for them. Rows that do not open are left out. */
 enum err contacts_write(struct store_tx *tx, const struct keyring *k, struct str client_key, struct jsonw *w);

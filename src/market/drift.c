@@ -10,8 +10,8 @@
 #include "market/join.h"
 
 static const int64_t DAY_MS = 86400000;
-/* Reports are hours late: a tenant of today is not missing there yet. Ends of overrides are shown for a month. */
-enum { NEW_TENANT_DAYS = 1, OVERRIDE_DAYS = 30, INITIAL_SLOTS = 1024 };
+/* Ends of overrides are shown for a month. */
+enum { OVERRIDE_DAYS = 30, INITIAL_SLOTS = 1024 };
 
 static const struct {
 	const char *name, *what_to_do;
@@ -27,8 +27,9 @@ static const struct {
          "until the licence's end and ask the customer to install the app again."},
     [DRIFT_UNKNOWN_THERE] =
         {"unknown_there",
-         "The site is served and no report has its licence. If it is a private listing, a test site or "
-         "a free licence, nothing is wrong; else run a full poll (licgate sync --full)."},
+         "The site is served and no report has its licence. Reports are hours late: wait a day if it was installed "
+         "today. If it is a private listing, a test site or a free licence, nothing is wrong; else run a full poll "
+         "(licgate sync --full)."},
     [DRIFT_NEVER_SEEN] =
         {"never_seen", "Paid for, and no such site was ever installed here: ask the customer whether the app could be "
                        "installed, or whether another address of it (LICGATE_BASE_URL) is in the listing."},
@@ -298,8 +299,7 @@ static bool visit_tenant(void *arg, const struct tenant *t)
 		found_tenant(w, DRIFT_EXPIRED_THERE, t, &d, k);
 	if (reported && k->paid && refused(d.state) && !by_override)
 		found_tenant(w, DRIFT_UNLICENSED_HERE, t, &d, k);
-	if (!reported && licensed(d.state) && !by_override && status != TENANT_DISABLED && w->drift.polled_at &&
-	    t->installed_at < w->now.wall_ms - NEW_TENANT_DAYS * DAY_MS)
+	if (!reported && licensed(d.state) && !by_override && status != TENANT_DISABLED && w->drift.polled_at)
 		found_tenant(w, DRIFT_UNKNOWN_THERE, t, &d, NULL);
 	if (k && k->override_ended && !by_override && !licensed(d.state))
 		found_tenant(w, DRIFT_OVERRIDE_OVER, t, &d, k);

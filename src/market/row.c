@@ -149,11 +149,31 @@ static void money_of(struct row *r, const struct node *n, int64_t *ret)
 		odd(r, n->name, STR("no amount"));
 }
 
-static void id_of(struct row *r, const struct field *f, const struct node *n)
+/* "https://Acme.atlassian.net/" is acme.atlassian.net, as tenants' hosts are kept. */
+static enum err host_of(struct str s, struct arena *a, struct str *ret)
+{
+	const struct str scheme = STR("https://");
+	if (str_istarts(s, scheme))
+		s = (struct str){s.ptr + scheme.len, s.len - scheme.len};
+	s.len = str_find(s, '/');
+	char *copy = arena_strz(a, s);
+	if (!copy)
+		return ERR_NOMEM;
+	for (char *c = copy; *c; c++)
+		*c = (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
+	*ret = (struct str){copy, s.len};
+	return OK;
+}
+
+static enum err id_of(struct row *r, const struct field *f, const struct node *n, struct arena *a)
 {
 	struct str s = text_of(r, n);
-	if (s.ptr && !str_ieq(s, STR("NA")) && r->alias_count < ROW_ALIASES_MAX)
+	if (!s.ptr || str_ieq(s, STR("NA")) || r->alias_count == ROW_ALIASES_MAX)
+		return OK;
+	enum err e = strcmp(f->alias, "host") == 0 ? host_of(s, a, &s) : OK;
+	if (e == OK && s.len)
 		r->aliases[r->alias_count++] = (struct row_alias){f->alias, s};
+	return e;
 }
 
 static enum err read_members(struct tree *t, struct row *r, const struct field *of, const struct node *object,
@@ -165,8 +185,7 @@ static enum err read_member(struct tree *t, struct row *r, const struct field *f
 	struct str value;
 	switch (f->type) {
 	case T_ID:
-		id_of(r, f, n);
-		return OK;
+		return id_of(r, f, n, a);
 	case T_TEXT:
 		*text = text_of(r, n);
 		return OK;

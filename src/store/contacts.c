@@ -145,6 +145,12 @@ enum err store_contacts_put(struct store_tx *tx, const struct contacts_row *c, c
 	return err;
 }
 
+enum err store_contacts_delete(struct store_tx *tx, struct str license_key)
+{
+	enum err err = sql_run(tx, NULL, "DELETE FROM contact_addresses WHERE license_key = $1", V_STR(license_key));
+	return err == OK ? sql_run(tx, NULL, "DELETE FROM contacts WHERE license_key = $1", V_STR(license_key)) : err;
+}
+
 static enum err list_contacts(struct rows *r, struct arena *a, struct contacts_row **ret, size_t *ret_count)
 {
 	struct row_list list = {.arena = a, .item_size = sizeof(struct contacts_row)};

@@ -38,6 +38,8 @@ enum err store_contacts_get(struct store_tx *tx, struct str license_key, struct 
 /* Inserts or replaces the row and the addresses it is found by. */
 enum err store_contacts_put(struct store_tx *tx, const struct contacts_row *row, const struct address_hash *addresses,
                             size_t count);
+/* The row and what it is found by. */
+enum err store_contacts_delete(struct store_tx *tx, struct str license_key);
 /* Of a tenant: rows that name it, rows of licences that are joined to it (store/books.h), and rows of an entitlement
  * it is known by. Each once. */
 enum err store_contacts_of_tenant(struct store_tx *tx, struct str client_key, struct arena *a,

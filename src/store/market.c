@@ -55,11 +55,13 @@ enum err store_market_license_add(struct store_tx *tx, const struct report_licen
 
 enum err store_market_license_put(struct store_tx *tx, const struct report_license *l, const struct market_mark *m)
 {
-	/* $1 is the key, first of the values */
+	/* $1 is the key, first of the values. When an evaluation began is kept where its row, bought, says no more of it */
 	return sql_run_one(
 	    tx, ERR_NOT_FOUND,
 	    "UPDATE market_licenses SET row_key = $1, app_key = $2, hosting = $3, edition = $4, tier = $5, status = $6, "
-	    "license_type = $7, maintenance_start = $8, maintenance_end = $9, evaluation_start = $10, evaluation_end = "
+	    "license_type = $7, maintenance_start = $8, maintenance_end = $9, evaluation_start = "
+	    "COALESCE($10, CASE WHEN $7 = 'EVALUATION' THEN NULL WHEN license_type = 'EVALUATION' THEN "
+	    "COALESCE(evaluation_start, maintenance_start) ELSE evaluation_start END), evaluation_end = "
 	    "$11, billing_period = $12, sandbox = $13, in_grace = $14, last_updated = $15, campaign = $16, content = $17, "
 	    "content_hash = $18, raw_hash = $19, changed_at = $20, seen_run = $21, news_seq = $22, news_previous = $23 "
 	    "WHERE row_key = $1",
