@@ -54,6 +54,11 @@ uint64_t scanner_bytes(const struct scanner *s)
 	return s->bytes;
 }
 
+uint64_t scanner_at(const struct scanner *s)
+{
+	return s->bytes - (s->end - s->at);
+}
+
 /* Drops what lies before `at` and fills the window up. False: nothing more came. */
 static bool fill(struct scanner *s)
 {

@@ -28,3 +28,4 @@ enum err scanner_new(scan_read_fn *read, void *arg, struct scanner **ret);
 void scanner_free(struct scanner *s); /* accepts NULL */
 enum scan scanner_next(struct scanner *s, struct str *ret);
 uint64_t scanner_bytes(const struct scanner *s); /* read so far */
+uint64_t scanner_at(const struct scanner *s);    /* of the text: behind the last element */

@@ -75,3 +75,18 @@ ssize_t spool_read(void *spool, char *into, size_t room)
 	while (n < 0 && errno == EINTR);
 	return n;
 }
+
+bool spool_read_at(const struct spool *s, char *into, size_t len, uint64_t offset)
+{
+	while (len > 0) {
+		ssize_t n = pread(s->fd, into, len, (off_t)offset);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		into += n;
+		len -= (size_t)n;
+		offset += (uint64_t)n;
+	}
+	return true;
+}

@@ -23,3 +23,5 @@ bool spool_take(void *spool, const char *data, size_t len);
 /* From the start; then a scan_read_fn. */
 enum err spool_rewind(struct spool *s);
 ssize_t spool_read(void *spool, char *into, size_t room);
+/* len bytes from an offset on, whatever is read or written meanwhile. False: they are not there, or cannot be read. */
+bool spool_read_at(const struct spool *s, char *into, size_t len, uint64_t offset);

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "market/apply.h"
 #include "market/known.h"
+#include "market/ordered.h"
 #include "market/scan.h"
 
 #define FIRST_INSIGHTS "2018-07-02"
@@ -97,6 +98,7 @@ struct reading {
 	struct sync *y;
 	const struct sync_report_kind *k;
 	struct scanner *scanner;
+	struct ordered *ordered; /* NULL but in the first import: what comes may be news, told in the export's order */
 	struct applier *applier;
 	struct known known;
 	struct batch batches[2];
@@ -114,6 +116,7 @@ static bool batch_init(struct batch *b)
 static void reading_release(struct reading *r)
 {
 	applier_free(r->applier); /* first: it waits for jobs that read the batches */
+	ordered_free(r->ordered);
 	scanner_free(r->scanner);
 	known_release(&r->known);
 	for (size_t i = 0; i < 2; i++) {
@@ -143,7 +146,7 @@ static void fill(struct reading *r, struct batch *b, enum scan *ret_last)
 	b->count = b->used = 0;
 	*ret_last = SCAN_ELEMENT;
 	while (r->rows < end && b->count < BATCH_ROWS && b->used + SCAN_ELEMENT_MAX <= BATCH_BYTES) {
-		*ret_last = scanner_next(r->scanner, &text);
+		*ret_last = r->ordered ? ordered_next(r->ordered, &text) : scanner_next(r->scanner, &text);
 		r->too_large += *ret_last == SCAN_TOO_LARGE;
 		if (*ret_last == SCAN_TOO_LARGE)
 			continue;
@@ -236,6 +239,8 @@ static enum err read_spool(struct standing *st, struct sync_result *ret)
 	enum err e = spool_rewind(&y->spool);
 	if (e == OK)
 		e = scanner_new(spool_read, &y->spool, &r.scanner);
+	if (e == OK && ao.silent)
+		e = ordered_new(r.scanner, &y->spool, st->k->rows, &r.ordered);
 	if (e == OK)
 		e = known_load(&r.known, y->o.store, st->k->rows);
 	if (e == OK)
