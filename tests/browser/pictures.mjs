@@ -32,7 +32,7 @@ try {
   await admin.page.getByLabel('Admin token').fill(demo.token);
   await admin.page.getByRole('button', { name: 'Sign in' }).click();
   await admin.page.getByRole('navigation').waitFor();
-  await admin.page.getByRole('link', { name: 'Tenants' }).click();
+  await admin.page.getByRole('link', { name: 'Tenants', exact: true }).click();
   await admin.page.getByText('juniper').first().waitFor();
   await admin.page.screenshot({ path: path.join(project, 'docs/admin.png') });
   await admin.close();
