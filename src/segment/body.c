@@ -10,6 +10,8 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 
+enum { SHARED_MAX_BYTES = 8 * 1024 * 1024 }; /* half of what a batch may take, with all its events */
+
 bool body_call_of(struct str name, bool *ret_batch, enum segment_call *ret_call)
 {
 	/* The short names are those that Segment's browser library asks for. */
@@ -147,6 +149,36 @@ static bool room_for(const struct event_reader *r, size_t count, struct body *b,
 	return b->rows;
 }
 
+/* What a batch says of all its events: each takes of it what it does not say itself. Source: Segment's "HTTP API",
+ * Batch. */
+static const char *const shared_members[] = {"context", "integrations"};
+enum { SHARED_MEMBERS = sizeof(shared_members) / sizeof(shared_members[0]) };
+
+/* It is written anew for each event that is passed on. */
+static bool shared_fits(const json_t *root, size_t count)
+{
+	size_t size = 0;
+	for (size_t i = 0; i < SHARED_MEMBERS; i++)
+		size += json_dumpb(json_object_get(root, shared_members[i]), NULL, 0, JSON_COMPACT);
+	return size <= SEGMENT_EVENT_MAX && size * count <= SHARED_MAX_BYTES;
+}
+
+/* False: out of memory. */
+static bool share(json_t *root, json_t *event)
+{
+	bool done = true;
+	for (size_t i = 0; i < SHARED_MEMBERS; i++) {
+		json_t *shared = json_object_get(root, shared_members[i]), *own = json_object_get(event, shared_members[i]);
+		if (!json_is_object(shared) || !json_is_object(event))
+			continue;
+		if (!own)
+			done = done && json_object_set(event, shared_members[i], shared) == 0;
+		else if (json_is_object(own))
+			done = done && json_object_update_missing(own, shared) == 0;
+	}
+	return done;
+}
+
 static bool read_batch(const struct event_reader *r, struct str raw, json_t *root, struct body *b,
                        struct body_problem *p)
 {
@@ -159,12 +191,18 @@ static bool read_batch(const struct event_reader *r, struct str raw, json_t *roo
 	const size_t long_one = first_too_long(raw, root, count);
 	if (long_one < count)
 		return refuse_event(p, long_one, "it is over 32 KB.");
+	if (!shared_fits(root, count))
+		return refuse(p, "\"context\" and \"integrations\" of the batch are too large for so many events.");
 	if (!room_for(r, count, b, p))
 		return false;
 	struct event_reader one = *r;
 	for (one.index = 0; one.index < count; one.index++) {
-		const char *wrong =
-		    event_read(&one, CALL_UNKNOWN, json_array_get(batch, one.index), &b->rows[b->count], &p->err);
+		json_t *event = json_array_get(batch, one.index);
+		if (!share(root, event)) {
+			p->err = ERR_NOMEM;
+			return false;
+		}
+		const char *wrong = event_read(&one, CALL_UNKNOWN, event, &b->rows[b->count], &p->err);
 		if (wrong)
 			return refuse_event(p, one.index, wrong);
 		if (p->err != OK)

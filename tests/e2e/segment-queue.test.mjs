@@ -74,6 +74,26 @@ describe('passing on', () => {
     await app.stop();
   });
 
+  test('what a batch says of all its events goes with each, which may say otherwise', async () => {
+    await start();
+    const context = { campaign: { name: 'of-the-batch' }, library: { name: 'vendor' } }, integrations = { Mixpanel: false };
+    const page = { type: 'page', anonymousId: 'a', messageId: 'm-1' };
+    const answer = await track(app, 'batch', { batch: [page, { ...page, anonymousId: 'b', messageId: 'm-2', context: { campaign: { name: 'own' } } },
+      { ...page, messageId: 'm-3', context: 'odd' }], context, integrations });
+    assert.equal(answer.status, 200);
+    await until('passed on', () => fake.events.length === 3);
+    assert.deepEqual(fake.events.map((e) => [e.context, e.integrations]),
+      [[context, integrations], [{ ...context, campaign: { name: 'own' } }, integrations], ['odd', integrations]]);
+    const { json } = await app.admin('funnel');
+    assert.deepEqual(json.by_campaign.map((c) => c.campaign).sort(), ['of-the-batch', 'own']);
+    const large = { pad: 'x'.repeat(30000) };
+    const many = Array.from({ length: 400 }, (_, i) => ({ ...page, messageId: `n-${i}` }));
+    assert.equal((await track(app, 'batch', { batch: many, context: large })).status, 400);
+    assert.equal((await track(app, 'batch', { batch: [page], context: { pad: 'x'.repeat(33000) } })).status, 400);
+    assert.equal((await track(app, 'batch', { batch: many.slice(0, 200), context: large })).status, 200);
+    await app.stop();
+  });
+
   test('what came signed from Segment does not go back to it', async () => {
     await start();
     await webhook(app, mpac('MPAC Install event', { userId: 'h' }));
