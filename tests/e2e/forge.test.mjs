@@ -362,8 +362,8 @@ describe('one customer, two doors, one tenant', () => {
   for (const [by, body] of Object.entries(joins)) {
     test(`Connect first, joined by ${by}`, async () => {
       const jira = forge.installation({ siteUrl: 'https://elsewhere.atlassian.net' });
-      const unique = Object.fromEntries(Object.entries(body(jira)).map(([k, v]) => [k, v.replace('-1', `-${++round}`)]));
-      jira.license = paid(Object.fromEntries(Object.entries(licenseOf[by] ?? {}).map(([k, v]) => [k, v.replace('-1', `-${round}`)])));
+      const unique = Object.fromEntries(Object.entries(body(jira)).map(([k, v]) => [k, v.replace(/-1$/, `-${++round}`)]));
+      jira.license = paid(Object.fromEntries(Object.entries(licenseOf[by] ?? {}).map(([k, v]) => [k, v.replace(/-1$/, `-${round}`)])));
       const site = await connect(unique);
       if (by === 'base URL') jira.siteUrl = `${site.baseUrl}/`;
       const { json } = await jira.ask(app);
@@ -377,8 +377,8 @@ describe('one customer, two doors, one tenant', () => {
     test(`Forge first, joined by ${by}`, async () => {
       const jira = forge.installation();
       const site = world.site();
-      const unique = Object.fromEntries(Object.entries(body(jira)).map(([k, v]) => [k, v.replace('-1', `-${++round}`)]));
-      jira.license = paid(Object.fromEntries(Object.entries(licenseOf[by] ?? {}).map(([k, v]) => [k, v.replace('-1', `-${round}`)])));
+      const unique = Object.fromEntries(Object.entries(body(jira)).map(([k, v]) => [k, v.replace(/-1$/, `-${++round}`)]));
+      jira.license = paid(Object.fromEntries(Object.entries(licenseOf[by] ?? {}).map(([k, v]) => [k, v.replace(/-1$/, `-${round}`)])));
       if (by === 'base URL') jira.siteUrl = site.baseUrl;
       assert.equal((await jira.ask(app)).json.tenant, jira.tenant);
       assert.equal((await site.install(app, { body: unique })).status, 204);
