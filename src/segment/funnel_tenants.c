@@ -85,7 +85,7 @@ static enum err on_moved(void *arg, const struct event_row *row)
 	return people_join(&c->people, number_of_tenant(from), number_of_tenant(str_of(row->tenant)));
 }
 
-static enum err join_moved(struct store_tx *tx, struct count *c, int64_t end)
+static enum err join_under_new_keys(struct store_tx *tx, struct count *c, int64_t end)
 {
 	const enum err err = store_segment_journal_each(tx, "tenant.imported", 0, end, on_moved, c);
 	return err == OK ? store_segment_journal_each(tx, "tenant.upgraded", 0, end, on_moved, c) : err;
@@ -186,7 +186,7 @@ enum err funnel_tenants_join(struct store_tx *tx, struct count *c)
 	if (err == OK)
 		err = join_all(&c->people, &j);
 	if (err == OK)
-		err = join_moved(tx, c, end);
+		err = join_under_new_keys(tx, c, end);
 	moments_release(&j.installs);
 	moments_release(&j.tenants);
 	return err;
