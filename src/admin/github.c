@@ -79,7 +79,10 @@ static void account_row(struct csv *c, const struct github_account_row *r)
 	csv_int(c, r->now.plan_id);
 	csv_z(c, r->now.plan_name);
 	csv_z(c, r->now.price_model);
-	csv_int(c, r->now.units);
+	if (github_is_per_unit(&r->now))
+		csv_int(c, r->now.units);
+	else
+		csv_z(c, NULL);
 	csv_z(c, r->now.billing_cycle);
 	csv_int(c, r->now.on_trial ? 0 : github_amount_cents(&r->now));
 	csv_bool(c, r->now.on_trial);

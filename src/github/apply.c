@@ -54,7 +54,7 @@ static enum err journal_fact(struct store_tx *tx, const struct told *t, const st
 	const struct github_outcome *o = t->outcome;
 	const struct github_terms *terms = f->pending ? &o->row.next : &o->row.now, *before = &o->before;
 	const bool ended = !entitlement_live(&o->row) || str_eqz(str_of(o->row.status), "free");
-	if (f->with_terms && ended && before->effective_at > 0)
+	if (f->of_before || (f->with_terms && ended && before->effective_at > 0))
 		terms = before; /* an end tells what has ended, not the free plan that goes on */
 	__cleanup_buf struct buf previous = BUF_INIT(PREVIOUS_MAX);
 	__cleanup_buf struct buf once = BUF_INIT(PREVIOUS_MAX);

@@ -77,11 +77,27 @@ static void tell_in_force(struct github_outcome *o, const struct github_account_
 	}
 }
 
+/* A change of a purchase that nobody told us of: what was before says the news itself. */
+static void tell_change_of_unknown(struct github_outcome *o, const struct github_news *news, int64_t now)
+{
+	const struct github_account_row before = {.status = "active", .now = news->previous};
+	o->before = news->previous;
+	if (!news->previous.on_trial) {
+		tell(o, "purchase.created", 0, true, false);
+		o->facts[o->fact_count - 1].of_before = true;
+	}
+	tell_in_force(o, &before, &news->terms, news->effective_at, now);
+}
+
 static void apply_in_force(struct github_outcome *o, const struct github_account_row *old,
                            const struct github_news *news, int64_t now)
 {
 	struct github_account_row *row = &o->row;
-	tell_in_force(o, old, &news->terms, news->effective_at, now);
+	if (!old->account_id && news->action == GITHUB_CHANGED && news->previous.effective_at > 0 &&
+	    !(news->terms.on_trial && news->previous.on_trial))
+		tell_change_of_unknown(o, news, now);
+	else
+		tell_in_force(o, old, &news->terms, news->effective_at, now);
 	o->changed = !entitlement_live(old) || is_status(old, "free") || !github_terms_equal(&old->now, &news->terms);
 	row->status = "active";
 	row->effective_at = news->effective_at;

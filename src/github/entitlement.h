@@ -13,6 +13,7 @@ enum { GITHUB_FACTS_MAX = 4, GITHUB_ERASE_DAYS_MAX = 29 /* within thirty days, a
 struct github_fact {
 	const char *type; /* of the event catalogue */
 	bool with_terms, with_previous, pending;
+	bool of_before; /* its terms are those from before */
 	int64_t effective_at;
 };
 

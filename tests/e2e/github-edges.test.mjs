@@ -123,3 +123,22 @@ test('a token that comes form-encoded, and a plan that is newer than the last co
   assert.match(full.text, /href="https:\/\/www\.github\.com\/marketplace\/licgate-app\/upgrade\/9\/9"/);
   await app.stop();
 });
+
+test('a change of a purchase that nobody told us of: the news says what was before', async () => {
+  await start();
+  const p = purchase({ id: 10, units: 8 }), trial = purchase({ id: 11, trialEnds: iso(Date.now() + DAY) });
+  await took(deliver(app, payload('changed', p, { at: Date.now() - DAY, previous: { ...p, units: 3 } })));
+  const [created, upgraded] = await journal(10);
+  assert.deepEqual([created.type, created.data.units, upgraded.type, upgraded.data.units, upgraded.data.previous.units], ['purchase.created', 3, 'purchase.upgraded', 8, 3]);
+  await took(deliver(app, payload('purchased', { ...p, units: 3 }, { at: Date.now() - 2 * DAY }))); // late
+  assert.deepEqual(await types(10), ['purchase.created', 'purchase.upgraded']);
+  await took(deliver(app, payload('changed', { ...trial, trialEnds: null }, { at: Date.now() - DAY, previous: trial })));
+  assert.deepEqual(await types(11), ['trial.converted', 'purchase.created']);
+  assert.deepEqual([await state(10), await state(11)], ['active', 'active']);
+  const { text } = await app.admin('github/accounts?format=csv');
+  assert.match(text, /^github:10,Organization,active,200,Team,per_unit,8,monthly,4000,/m);
+  const flat = purchase({ id: 12, plan: PLANS.flat, units: 1 });
+  await took(deliver(app, payload('purchased', flat)));
+  assert.match((await app.admin('github/accounts?format=csv')).text, /^github:12,Organization,active,300,Flat,flat_rate,,monthly,9900,/m);
+  await app.stop();
+});
