@@ -6,9 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "app.h"
 #include "base/cleanup.h"
-#include "base/secret.h"
+#include "command_desk.h"
 #include "commands.h"
 
 enum { BACKUP_BUSY_MS = 5000 };
@@ -22,11 +21,6 @@ static void show(void *arg, int done, int total)
 {
 	(void)arg;
 	fprintf(stderr, "\rlicgate: copied %3d%%", total > 0 ? (int)(100LL * done / total) : 100);
-}
-
-static void close_store(struct store **s)
-{
-	store_close(*s);
 }
 
 static int copy(struct store *s, const char *file)
@@ -56,19 +50,15 @@ int command_backup(int argc, char **argv)
 		fputs("licgate: backup takes one argument, the file to make: see licgate backup --help\n", stderr);
 		return 2;
 	}
-	process_harden();
-	if (!crypto_init())
+	__cleanup(desk_release) struct desk desk = {0};
+	if (!desk_settings(&desk))
 		return 1;
-	__cleanup(config_free_p) struct config *config = NULL;
-	if (config_load(environ, print_problem, NULL, &config) != OK)
-		return 1;
-	const struct store_options o = {.url = config->database,
+	const struct store_options o = {.url = desk.config->database,
 	                                .clock = &clock_system,
 	                                .busy_timeout_ms = BACKUP_BUSY_MS,
 	                                .read_only = true,
 	                                .tell = print_problem};
-	__cleanup(close_store) struct store *store = NULL;
-	if (store_open(&o, &store) != OK) /* it has said why */
+	if (store_open(&o, &desk.store) != OK) /* it has said why */
 		return 1;
-	return copy(store, argv[1]);
+	return copy(desk.store, argv[1]);
 }

@@ -6,14 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "app.h"
 #include "base/cleanup.h"
 #include "base/mailbox.h"
-#include "base/secret.h"
+#include "command_desk.h"
 #include "commands.h"
 #include "market/contacts.h"
-
-enum { FORGET_BUSY_MS = 10000, FORGET_QUEUE_MAX = 4 };
 
 static const char help[] =
     "usage: licgate forget EMAIL\n\nErases a contact everywhere: what Marketplace reports and licence look-ups told "
@@ -31,16 +28,6 @@ static enum err forget_run(struct store_tx *tx, void *arg)
 {
 	struct forget *f = arg;
 	return contacts_forget(tx, f->keyring, f->email, clock_wall_ms(&clock_system), &f->result);
-}
-
-static void close_store(struct store **s)
-{
-	store_close(*s);
-}
-
-static void free_keyring(struct keyring **k)
-{
-	keyring_free(*k);
 }
 
 static int forget(struct store *s, const struct keyring *k, struct str email)
@@ -77,26 +64,8 @@ int command_forget(int argc, char **argv)
 		fputs("licgate: that is not an e-mail address: see licgate forget --help\n", stderr);
 		return 2;
 	}
-	process_harden();
-	if (!crypto_init())
+	__cleanup(desk_release) struct desk desk = {0};
+	if (!desk_settings(&desk) || !desk_store(&desk, true))
 		return 1;
-	__cleanup(config_free_p) struct config *config = NULL;
-	if (config_load(environ, print_problem, NULL, &config) != OK)
-		return 1;
-	__cleanup(free_keyring) struct keyring *keyring = NULL;
-	struct problem problem = {.place = "LICGATE_SECRET_KEYS", .text = "out of memory"};
-	if (keyring_parse(str_of(config->secret_keys), &problem, &keyring) != OK) {
-		print_problem(NULL, &problem);
-		return 1;
-	}
-	const struct store_options o = {.url = config->database,
-	                                .clock = &clock_system,
-	                                .queue_max = FORGET_QUEUE_MAX,
-	                                .busy_timeout_ms = FORGET_BUSY_MS,
-	                                .must_exist = true,
-	                                .tell = print_problem};
-	__cleanup(close_store) struct store *store = NULL;
-	if (store_open(&o, &store) != OK) /* it has said why */
-		return 1;
-	return forget(store, keyring, str_of(argv[1]));
+	return forget(desk.store, desk.keyring, str_of(argv[1]));
 }

@@ -6,21 +6,20 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "app.h"
 #include "base/cleanup.h"
-#include "base/secret.h"
+#include "command_desk.h"
 #include "commands.h"
 #include "events/mail_queue.h"
 #include "market/contacts.h"
 
-enum { MAIL_BUSY_MS = 10000, MAIL_QUEUE_MAX = 4, LIST_MAX = 1000, ARENA_MAX = 64 << 20 };
+enum { LIST_MAX = 1000, ARENA_MAX = 64 << 20 };
 
 static const char help[] =
     "usage: licgate mail                    how many mails wait, were sent, failed or were dropped\n"
     "       licgate mail --dry-run [--all]  who would get what, when, and why not; nothing is sent or changed\n\n"
     "--all: as if every template were on, for events of the last three days.\n";
 
-struct desk {
+struct look {
 	const struct config *config;
 	const struct keyring *keyring;
 	bool all;
@@ -28,21 +27,11 @@ struct desk {
 	size_t shown;
 };
 
-static void close_store(struct store **s)
-{
-	store_close(*s);
-}
-
-static void free_keyring(struct keyring **k)
-{
-	keyring_free(*k);
-}
-
 /* ---- how things are ---- */
 
 static enum err counts_print(struct store_tx *tx, void *arg)
 {
-	struct desk *d = arg;
+	struct look *d = arg;
 	struct mail_count *counts = NULL;
 	size_t count = 0;
 	int64_t suppressed = 0;
@@ -88,7 +77,7 @@ static void print_mail(const struct mail_row *row, const struct mail_claim *c, c
 }
 
 /* What is queued is decided as if its time had come. */
-static enum err list_decided(struct store_tx *tx, struct desk *d, const struct mail_rules *rules, int64_t now)
+static enum err list_decided(struct store_tx *tx, struct look *d, const struct mail_rules *rules, int64_t now)
 {
 	struct mail_row *rows = NULL;
 	size_t count = 0;
@@ -107,7 +96,7 @@ static enum err list_decided(struct store_tx *tx, struct desk *d, const struct m
 /* Ends with an error, so that the store takes it all back. */
 static enum err dry_run(struct store_tx *tx, void *arg)
 {
-	struct desk *d = arg;
+	struct look *d = arg;
 	const int64_t now = clock_wall_ms(&clock_system);
 	struct mail_rules rules = mail_rules_of(d->config, d->keyring, contacts_find);
 	int64_t seq = 0, before = -1;
@@ -129,7 +118,7 @@ static enum err dry_run(struct store_tx *tx, void *arg)
 	return err == OK ? ERR_CONFLICT : err;
 }
 
-static int finish(struct desk *d, enum err err, bool dry)
+static int finish(struct look *d, enum err err, bool dry)
 {
 	arena_release(&d->arena);
 	if (dry && err == ERR_CONFLICT) {
@@ -140,29 +129,6 @@ static int finish(struct desk *d, enum err err, bool dry)
 	if (err != OK)
 		fprintf(stderr, "licgate: the mail cannot be read (%s)\n", err_text(err));
 	return err == OK && fflush(stdout) == 0 ? 0 : 1;
-}
-
-static int with_store(const struct config *config, bool dry, bool all)
-{
-	__cleanup(free_keyring) struct keyring *keyring = NULL;
-	struct problem problem = {.place = "LICGATE_SECRET_KEYS", .text = "out of memory"};
-	if (keyring_parse(str_of(config->secret_keys), &problem, &keyring) != OK) {
-		print_problem(NULL, &problem);
-		return 1;
-	}
-	const struct store_options o = {.url = config->database,
-	                                .clock = &clock_system,
-	                                .queue_max = MAIL_QUEUE_MAX,
-	                                .busy_timeout_ms = MAIL_BUSY_MS,
-	                                .must_exist = true,
-	                                .tell = print_problem};
-	__cleanup(close_store) struct store *store = NULL;
-	if (store_open(&o, &store) != OK) /* it has said why */
-		return 1;
-	struct desk d = {.config = config, .keyring = keyring, .all = all};
-	arena_init(&d.arena, ARENA_MAX);
-	const enum err err = dry ? store_write(store, dry_run, &d) : store_read(store, counts_print, &d);
-	return finish(&d, err, dry);
 }
 
 int command_mail(int argc, char **argv)
@@ -184,11 +150,11 @@ int command_mail(int argc, char **argv)
 		fputs("licgate: --all goes with --dry-run: see licgate mail --help\n", stderr);
 		return 2;
 	}
-	process_harden();
-	if (!crypto_init())
+	__cleanup(desk_release) struct desk desk = {0};
+	if (!desk_settings(&desk) || !desk_store(&desk, true))
 		return 1;
-	__cleanup(config_free_p) struct config *config = NULL;
-	if (config_load(environ, print_problem, NULL, &config) != OK)
-		return 1;
-	return with_store(config, dry, all);
+	struct look look = {.config = desk.config, .keyring = desk.keyring, .all = all};
+	arena_init(&look.arena, ARENA_MAX);
+	const enum err err = dry ? store_write(desk.store, dry_run, &look) : store_read(desk.store, counts_print, &look);
+	return finish(&look, err, dry);
 }

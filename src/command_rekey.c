@@ -6,12 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "app.h"
 #include "base/cleanup.h"
-#include "base/secret.h"
+#include "command_desk.h"
 #include "commands.h"
 
-enum { REKEY_BUSY_MS = 10000, REKEY_QUEUE_MAX = 4, TOLD_MAX = 20 };
+enum { TOLD_MAX = 20 };
 
 static const char help[] =
     "usage: licgate rekey\n\nSeals every stored secret with the first key of LICGATE_SECRET_KEYS. A server may go on\n"
@@ -29,16 +28,6 @@ static void tell_unopened(void *arg, const struct sealed_row *row)
 	size_t *told = arg;
 	if (++*told <= TOLD_MAX)
 		fprintf(stderr, "\rlicgate: no key opens %s.%s of %s\n", row->table, row->column, row->row_key);
-}
-
-static void close_store(struct store **s)
-{
-	store_close(*s);
-}
-
-static void free_keyring(struct keyring **k)
-{
-	keyring_free(*k);
 }
 
 static int rekey(struct store *s, const struct keyring *k)
@@ -73,26 +62,8 @@ int command_rekey(int argc, char **argv)
 		fprintf(stderr, "licgate: rekey takes no argument \"%s\": see licgate rekey --help\n", argv[1]);
 		return 2;
 	}
-	process_harden();
-	if (!crypto_init())
+	__cleanup(desk_release) struct desk desk = {0};
+	if (!desk_settings(&desk) || !desk_store(&desk, true))
 		return 1;
-	__cleanup(config_free_p) struct config *config = NULL;
-	if (config_load(environ, print_problem, NULL, &config) != OK)
-		return 1;
-	__cleanup(free_keyring) struct keyring *keyring = NULL;
-	struct problem problem = {.place = "LICGATE_SECRET_KEYS", .text = "out of memory"};
-	if (keyring_parse(str_of(config->secret_keys), &problem, &keyring) != OK) {
-		print_problem(NULL, &problem);
-		return 1;
-	}
-	const struct store_options o = {.url = config->database,
-	                                .clock = &clock_system,
-	                                .queue_max = REKEY_QUEUE_MAX,
-	                                .busy_timeout_ms = REKEY_BUSY_MS,
-	                                .must_exist = true,
-	                                .tell = print_problem};
-	__cleanup(close_store) struct store *store = NULL;
-	if (store_open(&o, &store) != OK) /* it has said why */
-		return 1;
-	return rekey(store, keyring);
+	return rekey(desk.store, desk.keyring);
 }

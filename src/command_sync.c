@@ -6,16 +6,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "app.h"
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "base/secret.h"
+#include "command_desk.h"
 #include "commands.h"
 #include "events/endpoints.h"
 #include "github/reconcile.h"
 #include "market/sync.h"
 
-enum { SYNC_BUSY_MS = 20000, SYNC_QUEUE_MAX = 64, OTHER_POLLER_S = 3600, OTHER_POLLER_EVERY_MS = 1000 };
+enum { OTHER_POLLER_S = 3600, OTHER_POLLER_EVERY_MS = 1000 };
 
 static const char help[] =
     "usage: licgate sync [--full]\n\nPolls every marketplace that is set up, now: Atlassian Marketplace's licences "
@@ -66,16 +65,6 @@ static int tell(enum err e, const struct sync_result *r)
 		printf(", %lld elements that are no row", (long long)r->broken);
 	puts("");
 	return e == OK ? 0 : 1;
-}
-
-static void close_store(struct store **s)
-{
-	store_close(*s);
-}
-
-static void free_keyring(struct keyring **k)
-{
-	keyring_free(*k);
 }
 
 static void free_client(struct http_client **c)
@@ -138,33 +127,21 @@ static int sync_github(const struct config *config, struct store *store, const s
 	return 0;
 }
 
-static int with_store(const struct config *config, bool full)
+static int with_store(const struct desk *desk, bool full)
 {
-	__cleanup(free_keyring) struct keyring *keyring = NULL;
-	__cleanup(close_store) struct store *store = NULL;
+	const struct config *config = desk->config;
 	__cleanup(free_client) struct http_client *client = NULL;
-	struct problem problem = {.place = "LICGATE_SECRET_KEYS", .text = "out of memory"};
-	if (keyring_parse(str_of(config->secret_keys), &problem, &keyring) != OK) {
-		print_problem(NULL, &problem);
-		return 1;
-	}
-	const struct store_options o = {.url = config->database,
-	                                .clock = &clock_system,
-	                                .queue_max = SYNC_QUEUE_MAX,
-	                                .busy_timeout_ms = SYNC_BUSY_MS,
-	                                .tell = print_problem};
-	if (store_open(&o, &store) != OK) /* it has said why */
-		return 1;
 	if (open_client(config, &client) != OK) {
 		fputs("licgate: out of memory\n", stderr);
 		return 1;
 	}
-	if (config->events_url && endpoints_first_of_settings(store, keyring, config, clock_wall_ms(&clock_system)) != OK)
+	if (config->events_url &&
+	    endpoints_first_of_settings(desk->store, desk->keyring, config, clock_wall_ms(&clock_system)) != OK)
 		fputs("licgate: LICGATE_EVENTS_URL could not be put down: the server's next start does it\n", stderr);
 	int code = 0;
 	if (sync_configured(config))
-		code = sync_marketplace(config, store, keyring, client, full);
-	if (github_can_ask(config) && sync_github(config, store, keyring, client) != 0)
+		code = sync_marketplace(config, desk->store, desk->keyring, client, full);
+	if (github_can_ask(config) && sync_github(config, desk->store, desk->keyring, client) != 0)
 		code = 1;
 	return code;
 }
@@ -183,18 +160,15 @@ int command_sync(int argc, char **argv)
 		}
 		full = true;
 	}
-	process_harden();
-	if (!crypto_init())
-		return 1;
-	__cleanup(config_free_p) struct config *config = NULL;
-	if (config_load(environ, print_problem, NULL, &config) != OK)
+	__cleanup(desk_release) struct desk desk = {0};
+	if (!desk_settings(&desk))
 		return 1;
 	log_set_level(LOG_ERROR); /* what matters is told in plain lines */
-	if (!sync_configured(config) && !github_can_ask(config)) {
+	if (!sync_configured(desk.config) && !github_can_ask(desk.config)) {
 		fputs("licgate: no marketplace is set up: LICGATE_MARKETPLACE_TOKEN, _USER and _DEVELOPER_ID are needed, or "
 		      "LICGATE_GITHUB_CLIENT_ID and _CLIENT_SECRET\n",
 		      stderr);
 		return 1;
 	}
-	return with_store(config, full);
+	return desk_store(&desk, false) ? with_store(&desk, full) : 1;
 }
