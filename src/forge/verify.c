@@ -254,13 +254,14 @@ void forge_find_tenant(struct forge *f, struct request *req, forge_fn *then, voi
 
 void forge_refuse(struct request *req, enum token_code code)
 {
+	static const struct header bearer = {"WWW-Authenticate", {"Bearer", 6}}; /* RFC 6750, 3 */
 	req->code = token_code_name(code);
 	if (code == TOKEN_NO_MEMORY)
 		reply_err(req, ERR_NOMEM);
 	else if (code == TOKEN_KEYS_UNAVAILABLE)
 		reply_unavailable(req, "key_host_unavailable", 30);
 	else
-		reply_unauthorized(req);
+		reply_problem(req, 401, "unauthorized", NULL, &bearer, 1);
 }
 
 static void authenticated(struct request *req, void *arg, enum token_code code)

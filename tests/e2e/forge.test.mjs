@@ -147,6 +147,7 @@ describe('refused tokens: 401, one body, nothing made', () => {
       for (const ask of [jira.ask(app, options), jira.event(app, 'installed', options)]) {
         const answer = await ask;
         assert.equal(answer.status, 401, name);
+        assert.equal(answer.headers['www-authenticate'], 'Bearer', name);
         const { request_id: _, ...same } = answer.json;
         body ??= same;
         assert.deepEqual(same, body, name);
