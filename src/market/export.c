@@ -136,7 +136,8 @@ static enum err told(struct export_source *s, enum err e, int status, const char
 static enum err ask(struct export_source *s, const char *method, const char *url, const char *what, struct asking *a)
 {
 	enum err e = OK;
-	for (unsigned try = 0; try < EXPORT_TRIES; try++) {
+	const unsigned tries = s->tries ? s->tries : EXPORT_TRIES;
+	for (unsigned try = 0; try < tries; try++) {
 		if (pace_stopping(s->pace))
 			return ERR_STOPPING;
 		if (a->into && (e = spool_reset(a->into)) != OK)
@@ -148,7 +149,7 @@ static enum err ask(struct export_source *s, const char *method, const char *url
 			break;
 		log_event(LOG_DEBUG, "market.retry", LF_Z("call", what), LF_INT("status", e == OK ? a->status : 0),
 		          LF_Z("error", err_name(e)));
-		if (try + 1 < EXPORT_TRIES && !pace_wait(s->pace, backoff_ms(s, a, e, try)))
+		if (try + 1 < tries && !pace_wait(s->pace, backoff_ms(s, a, e, try)))
 			return ERR_STOPPING;
 	}
 	return told(s, e, a->status, what);

@@ -20,6 +20,7 @@ struct export_source {
 	/* Called every few seconds while an answer is waited for; an error ends the waiting. NULL: nothing to do. */
 	enum err (*tick)(void *arg);
 	void *arg;
+	unsigned tries;                   /* of a call that fails for a while; 0: EXPORT_TRIES */
 	char failure[EXPORT_FAILURE_MAX]; /* what went wrong, for people: no secret in it. Set on errors but ERR_STOPPING */
 };
 

@@ -11,6 +11,8 @@
 #include "market/sync_report.h"
 #include "store/contacts.h"
 
+enum { TRIES_GIVEN_UP = 2 };
+
 bool sync_configured(const struct config *c)
 {
 	return c->marketplace_token && c->marketplace_user && c->marketplace_developer_id;
@@ -53,6 +55,10 @@ static enum err all_reports(struct sync *y, bool full, struct sync_result *ret)
 		}
 		if (e == ERR_STOPPING || e == ERR_CONFLICT)
 			break;
+		if (e != OK) {
+			y->given_up = true;
+			y->source.tries = TRIES_GIVEN_UP;
+		}
 	}
 	return first;
 }

@@ -342,7 +342,7 @@ static enum err one_export(struct standing *st, struct sync_result *ret)
 static enum err exports(struct standing *st, struct sync_result *ret)
 {
 	enum err e = OK;
-	for (unsigned round = 0; round < EXPORT_ROUNDS; round++) {
+	for (unsigned round = 0; round < (st->y->given_up ? 1 : EXPORT_ROUNDS); round++) {
 		if (round > 0 && !pace_wait(st->y->o.pace, st->y->o.pace->second_ms << round))
 			return ERR_STOPPING;
 		if (!st->poll.export_id.ptr && (e = start(st)) != OK)

@@ -10,6 +10,7 @@ struct sync {
 	struct row_key row_key;
 	struct spool spool;
 	bool spooling;
+	bool given_up; /* a report before this one: the next are asked for once, without patience */
 	struct sync_progress at;
 };
 

@@ -95,6 +95,16 @@ test('who is erased in the very row that gets a better id is erased under the ol
   assert.match(stdout, /contacts of licences 0,/);
 });
 
+test('where the first report is given up, the others are asked for once: a command ends while somebody waits for it', async (t) => {
+  const at = await place(t);
+  at.market.licenses = [license({}, 1)];
+  at.market.fault('failed', 1000);
+  const { code, stderr } = await run(['sync'], { dir: at.dir, env: at.market.env });
+  assert.equal(code, 1);
+  assert.match(stderr, /FAILED/);
+  assert.deepEqual(at.market.asked.map(({ of }) => of), [...Array(5).fill('licenses'), 'transactions']);
+});
+
 test('a licensed site that no report knows is drift at once', async (t) => {
   const at = await place(t);
   at.market.licenses = [license({}, 1)];
