@@ -144,6 +144,31 @@ char *buf_take(struct buf *b)
 	return text;
 }
 
+void buf_html(struct buf *b, struct str s)
+{
+	for (size_t i = 0; i < s.len; i++) {
+		switch (s.ptr[i]) {
+		case '&':
+			buf_z(b, "&amp;");
+			break;
+		case '<':
+			buf_z(b, "&lt;");
+			break;
+		case '>':
+			buf_z(b, "&gt;");
+			break;
+		case '"':
+			buf_z(b, "&quot;");
+			break;
+		case '\'':
+			buf_z(b, "&#39;");
+			break;
+		default:
+			buf_char(b, s.ptr[i]);
+		}
+	}
+}
+
 void buf_percent(struct buf *b, struct str s)
 {
 	static const char digits[] = "0123456789ABCDEF";

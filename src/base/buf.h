@@ -28,6 +28,8 @@ void buf_char(struct buf *b, char c);
 void buf_int(struct buf *b, int64_t n);
 /* Percent-encoded: all but A-Z a-z 0-9 - . _ ~ (RFC 3986, section 2.3). */
 void buf_percent(struct buf *b, struct str s);
+/* As text or attribute value of HTML: & < > and both quotes escaped. */
+void buf_html(struct buf *b, struct str s);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 struct str buf_text(const struct buf *b); /* what was added so far; ptr is never NULL */
 /* Gives the malloc'd, NUL-terminated text away and leaves the buffer empty; NULL after an error (which stays

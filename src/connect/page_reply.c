@@ -56,31 +56,6 @@ static const struct reason *reason_for(const char *code)
 	return &OTHER_REASON;
 }
 
-static void add_escaped(struct buf *out, struct str text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		switch (text.ptr[i]) {
-		case '&':
-			buf_z(out, "&amp;");
-			break;
-		case '<':
-			buf_z(out, "&lt;");
-			break;
-		case '>':
-			buf_z(out, "&gt;");
-			break;
-		case '"':
-			buf_z(out, "&quot;");
-			break;
-		case '\'':
-			buf_z(out, "&#39;");
-			break;
-		default:
-			buf_char(out, text.ptr[i]);
-		}
-	}
-}
-
 /* Length of the placeholder `{{name}}` in front of text, 0 if it is none of ours. */
 static size_t placeholder(struct str text, const struct page_value *values, size_t count, const struct page_value **ret)
 {
@@ -108,7 +83,7 @@ struct str page_fill(struct arena *a, struct str page, const struct page_value *
 			continue;
 		}
 		buf_add(&out, page.ptr + done, at - done);
-		add_escaped(&out, value->value);
+		buf_html(&out, value->value);
 		done = at += len;
 	}
 	buf_add(&out, page.ptr + done, page.len - done);

@@ -13,27 +13,7 @@ static const int64_t DAY_MS = 86400000;
 
 static void text(struct buf *out, const char *z)
 {
-	for (; z && *z; z++) {
-		switch (*z) {
-		case '&':
-			buf_z(out, "&amp;");
-			break;
-		case '<':
-			buf_z(out, "&lt;");
-			break;
-		case '>':
-			buf_z(out, "&gt;");
-			break;
-		case '"':
-			buf_z(out, "&quot;");
-			break;
-		case '\'':
-			buf_z(out, "&#39;");
-			break;
-		default:
-			buf_char(out, *z);
-		}
-	}
+	buf_html(out, str_of(z));
 }
 
 static void head(struct buf *out, const struct github *g, const char *title)
