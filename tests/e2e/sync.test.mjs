@@ -2,6 +2,7 @@
 // a kill, and nobody's address where it must not be.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -130,6 +131,18 @@ test('people are sealed in a table of their own, and erased on sight', () => wit
   assert.equal(one(dir, "SELECT contacts FROM contacts WHERE license_key = 'E-100001'"), null);
   assert.ok(!dump().includes('Jane Doe'), 'in an earlier version');
   assert.deepEqual(readdirSync(dir).filter((name) => !name.startsWith('licgate.db')), [], 'no download is left behind');
+}));
+
+test('what tells an unchanged row confirms no guess of who is in it', () => withMarket(async (market, dir) => {
+  market.licenses = [license()];
+  await synced(market, dir);
+  const other = newDir();
+  await synced(market, other);
+  const hash = (of) => one(of, 'SELECT hex(raw_hash) FROM market_licenses');
+  assert.equal(hash(dir).length, 32);
+  assert.notEqual(hash(dir), hash(other), 'the key is of the database');
+  const plain = createHash('sha256').update(JSON.stringify(market.licenses[0])).digest('hex').toUpperCase();
+  assert.ok(!plain.startsWith(hash(dir)));
 }));
 
 describe('the other side misbehaves', { concurrency: 4 }, () => {
