@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "store/sql.h"
+#include "store/sales_row.h"
 
 #define LICENSE_COLUMNS                                                                                                \
 	"row_key, app_key, hosting, edition, tier, status, license_type, maintenance_start, maintenance_end, "             \
@@ -69,7 +69,7 @@ enum err store_market_license(struct store_tx *tx, struct str id, struct arena *
 	"payment_status, billing_period, sale_date, maintenance_start, maintenance_end, price_cents, vendor_cents, "       \
 	"currency, original_id, changed_at, news_seq, news_previous"
 
-static struct market_sale read_sale(struct rows *r, struct arena *a)
+struct market_sale sale_of_row(struct rows *r, struct arena *a)
 {
 	return (struct market_sale){
 	    .transaction_id = row_text(r, 0, a),
@@ -91,10 +91,16 @@ static struct market_sale read_sale(struct rows *r, struct arena *a)
 	    .vendor_cents = row_int(r, 16),
 	    .currency = row_text(r, 17, a),
 	    .original_id = row_text(r, 18, a),
-	    .changed_at = row_int(r, 19),
-	    .news_seq = row_int(r, 20),
-	    .news_previous = row_text(r, 21, a),
 	};
+}
+
+static struct market_sale read_sale(struct rows *r, struct arena *a)
+{
+	struct market_sale sale = sale_of_row(r, a);
+	sale.changed_at = row_int(r, 19);
+	sale.news_seq = row_int(r, 20);
+	sale.news_previous = row_text(r, 21, a);
+	return sale;
 }
 
 static enum err take_sales(struct rows *r, struct arena *a, struct market_sale **ret, size_t *ret_count)

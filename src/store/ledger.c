@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "store/sql.h"
+#include "store/sales_row.h"
 
-/* Of LEDGER_COLUMNS: what accounting needs of a sale. */
+/* What accounting needs of a sale, in the order of sale_of_row(). */
 #define LEDGER_COLUMNS                                                                                                 \
 	"s.transaction_id, s.line_id, s.license_key, s.app_key, s.hosting, s.tier, s.old_tier, s.edition, s.sale_type, "   \
 	"s.license_type, s.payment_status, s.billing_period, s.sale_date, s.maintenance_start, s.maintenance_end, "        \
@@ -20,31 +20,6 @@
 	"AND m.value = s.license_key)) "
 enum { MONTH_LEN = 7 };
 #define NO_SANDBOX " COALESCE(l.sandbox, 0) = 0 "
-
-static struct market_sale read_sale(struct rows *r, struct arena *a)
-{
-	return (struct market_sale){
-	    .transaction_id = row_text(r, 0, a),
-	    .line_id = row_text(r, 1, a),
-	    .license_key = row_text(r, 2, a),
-	    .app_key = row_text(r, 3, a),
-	    .hosting = row_text(r, 4, a),
-	    .tier = row_text(r, 5, a),
-	    .old_tier = row_text(r, 6, a),
-	    .edition = row_text(r, 7, a),
-	    .sale_type = row_text(r, 8, a),
-	    .license_type = row_text(r, 9, a),
-	    .payment_status = row_text(r, 10, a),
-	    .billing_period = row_text(r, 11, a),
-	    .sale_date = row_text(r, 12, a),
-	    .maintenance_start = row_text(r, 13, a),
-	    .maintenance_end = row_text(r, 14, a),
-	    .price_cents = row_int(r, 15),
-	    .vendor_cents = row_int(r, 16),
-	    .currency = row_text(r, 17, a),
-	    .original_id = row_text(r, 18, a),
-	};
-}
 
 enum err store_ledger_list(struct store_tx *tx, const char *from, const char *to, const struct ledger_place *after,
                            size_t max, struct arena *a, struct market_sale **ret, size_t *ret_count)
@@ -62,7 +37,7 @@ enum err store_ledger_list(struct store_tx *tx, const char *from, const char *to
 		struct market_sale *sale = row_list_add(&list, &r);
 		if (!sale)
 			break;
-		*sale = read_sale(&r, a);
+		*sale = sale_of_row(&r, a);
 		const char *owner = row_text(&r, 19, a);
 		if (owner)
 			sale->license_key = owner;
@@ -233,7 +208,7 @@ enum err store_ledger_each(struct store_tx *tx,
 	    "ORDER BY s.license_key, s.sale_date",
 	    NULL, 0);
 	while (rows_next(&r)) {
-		const struct market_sale sale = read_sale(&r, NULL);
+		const struct market_sale sale = sale_of_row(&r, NULL);
 		if (r.err != OK)
 			return r.err;
 		if (mixed.key_count > 0 && bsearch(&sale.license_key, mixed.keys, mixed.key_count, sizeof *mixed.keys, by_text))
