@@ -3,9 +3,10 @@
  * Everything happens in turns, of which there is never more than one: send what the last turn claimed, then one store
  * job that notes what has ended since and claims what may go next, so that notes and claims of many deliveries share a
  * commit. A turn begins when the store tells of new rows, when attempts have ended, when the next retry is due, and
- * once a second for what other processes do. Whoever has the turn (the timer thread, then the writer thread, then the
- * timer thread again) owns the receivers and their attempts; a call's end only puts its attempt on `ended`, under the
- * lock.
+ * once a second for what other processes do; while more wait than may start (schedule.h), every PACED_MS: a backlog is
+ * taken in small bites, between which requests run. Whoever has the turn (the timer thread, then the writer thread,
+ * then the timer thread again) owns the receivers and their attempts; a call's end only puts its attempt on `ended`,
+ * under the lock.
  *
  * Where a note cannot be stored, its attempts are kept and told again: their leases would end, and they would be
  * delivered twice. */
@@ -25,8 +26,7 @@
 
 enum {
 	GATHER_MS = 4, /* ends that come close together share a turn */
-	LOOK_EVERY_MS = 1000,
-	IDLE_EVERY_MS = 5000, /* without an endpoint to deliver to */
+	PACED_MS = 7,
 	AFTER_TROUBLE_MS = 1000,
 	PURGE_EVERY_MS = 3600 * 1000,
 	PURGE_FIRST_MS = 20 * 1000,
@@ -56,6 +56,7 @@ struct deliveries {
 	int64_t timer_mono_ms; /* when it is set for; INT64_MAX: not set */
 	struct attempt *ended; /* newest first */
 	bool nudged, stopping;
+	bool paced;   /* the last turn claimed all that may start */
 	bool job_out; /* the turn is the store's */
 
 	/* of whoever has the turn */
@@ -63,6 +64,7 @@ struct deliveries {
 	struct attempt *to_send;
 	struct attempt *batch; /* what the job notes */
 	size_t first;          /* which endpoint claims first */
+	struct start_pace starts;
 	int64_t next_purge_mono_ms;
 	struct store_job job;
 	struct arena arena;
@@ -113,7 +115,7 @@ static void end_attempt(struct attempt *a, enum err err, int status, int64_t ret
 	d->ended = a;
 	/* the last one under way has nothing to wait for */
 	const bool last = atomic_fetch_sub(&d->metrics.in_flight, 1) == 1;
-	arm(d, last ? 0 : GATHER_MS);
+	arm(d, d->paced ? PACED_MS : last ? 0 : GATHER_MS);
 	pthread_mutex_unlock(&d->lock);
 }
 
@@ -212,8 +214,9 @@ static void release_batch(struct deliveries *d)
 static enum err claim_for(struct deliveries *d, struct store_tx *tx, size_t i, size_t room)
 {
 	struct receiver *r = receiver_find(d->receivers, d->rows[i].id);
-	const size_t own = r ? receiver_share(r, room, clock_mono_ms(d->options.clock)) : 0;
-	const int64_t now = clock_wall_ms(d->options.clock);
+	const int64_t mono = clock_mono_ms(d->options.clock), now = clock_wall_ms(d->options.clock);
+	const size_t share = r ? receiver_share(r, room, mono) : 0, startable = starts_free(&d->starts, mono);
+	const size_t own = share < startable ? share : startable;
 	d->claimed[i] = (struct claimed){.endpoint = d->rows[i].id};
 	if (own == 0)
 		return OK;
@@ -248,6 +251,7 @@ static enum err claim_all(struct deliveries *d, struct store_tx *tx)
 		if (err != OK)
 			return err;
 		room -= d->claimed[i].count;
+		starts_take(&d->starts, d->claimed[i].count);
 	}
 	return OK;
 }
@@ -319,17 +323,9 @@ static void take_claims(struct deliveries *d)
 /* When to look again where nothing else happens. */
 static int64_t next_look_ms(const struct deliveries *d)
 {
-	const int64_t now = clock_wall_ms(d->options.clock), mono = clock_mono_ms(d->options.clock);
-	int64_t delay = IDLE_EVERY_MS;
-	for (const struct receiver *r = d->receivers; r; r = r->next) {
-		if (!r->disabled && delay > LOOK_EVERY_MS)
-			delay = LOOK_EVERY_MS;
-		if (!r->disabled && r->slow_until_mono_ms > mono && r->slow_until_mono_ms - mono < delay)
-			delay = r->slow_until_mono_ms - mono;
-	}
-	if (d->next_due > now && d->next_due - now < delay)
-		delay = d->next_due - now;
-	return delay;
+	const int64_t now = clock_wall_ms(d->options.clock);
+	const int64_t delay = receivers_look_ms(d->receivers, clock_mono_ms(d->options.clock));
+	return d->next_due > now && d->next_due - now < delay ? d->next_due - now : delay;
 }
 
 /* The turn's last act: from here on another one may begin. */
@@ -337,8 +333,11 @@ static void pass_on(struct deliveries *d, int64_t delay_ms)
 {
 	pthread_mutex_lock(&d->lock);
 	d->job_out = false;
-	if (d->to_send || d->nudged)
+	d->paced = starts_free(&d->starts, clock_mono_ms(d->options.clock)) == 0;
+	if (d->to_send || (d->nudged && !d->paced))
 		delay_ms = 0;
+	else if (d->paced && delay_ms > PACED_MS)
+		delay_ms = PACED_MS;
 	else if (d->ended && delay_ms > GATHER_MS)
 		delay_ms = GATHER_MS;
 	arm(d, delay_ms);
@@ -401,7 +400,8 @@ static void turn(void *arg)
 	take_ended(d);
 	pthread_mutex_unlock(&d->lock);
 	d->purging = clock_mono_ms(d->options.clock) >= d->next_purge_mono_ms;
-	d->job = (struct store_job){.run = turn_run, .done = turn_done};
+	/* lazy: what a power failure takes back is delivered again, with the same id */
+	d->job = (struct store_job){.run = turn_run, .done = turn_done, .lazy = true};
 	enum err err = store_submit(d->options.store, &d->job);
 	if (err != OK)
 		turn_done(&d->job, err);

@@ -14,6 +14,8 @@ enum {
 	SIGNATURE_MAX = 256,
 	SLOW_FIRST_MS = 1000,
 	SLOW_STEPS_MAX = 6, /* 1 s, 2 s … 64 s */
+	LOOK_EVERY_MS = 1000,
+	IDLE_EVERY_MS = 5000, /* without an endpoint to deliver to */
 };
 
 static void receiver_free(struct receiver *r)
@@ -168,6 +170,18 @@ size_t receiver_share(const struct receiver *r, size_t room, int64_t now_mono_ms
 	if (share == 0 && under_way == 0)
 		share = room > 0;
 	return share < r->most - under_way ? share : r->most - under_way;
+}
+
+int64_t receivers_look_ms(const struct receiver *list, int64_t now_mono_ms)
+{
+	int64_t delay = IDLE_EVERY_MS;
+	for (; list; list = list->next) {
+		if (!list->disabled && delay > LOOK_EVERY_MS)
+			delay = LOOK_EVERY_MS;
+		if (!list->disabled && list->slow_until_mono_ms > now_mono_ms && list->slow_until_mono_ms - now_mono_ms < delay)
+			delay = list->slow_until_mono_ms - now_mono_ms;
+	}
+	return delay;
 }
 
 bool receiver_lane_busy(const struct receiver *r, const char *lane)

@@ -49,6 +49,8 @@ size_t receivers_under_way(const struct receiver *list);
 /* How many more attempts it may have now, of `room` that are free for all. It never has more under way than are left
  * free: however many endpoints are slow, there is room for one that is not. */
 size_t receiver_share(const struct receiver *r, size_t room, int64_t now_mono_ms);
+/* How soon to look for more where nothing is told: what another process queued, the end of what slowed one down. */
+int64_t receivers_look_ms(const struct receiver *list, int64_t now_mono_ms);
 bool receiver_lane_busy(const struct receiver *r, const char *lane);
 
 /* After a batch of ends: it takes more again, or less. */

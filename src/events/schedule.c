@@ -79,3 +79,18 @@ struct verdict_on_attempt attempt_judge(const struct attempt_end *end)
 		v.delay_ms = asked;
 	return v;
 }
+
+size_t starts_free(struct start_pace *p, int64_t now_mono_ms)
+{
+	const int64_t most = STARTS_AT_ONCE * INT64_C(1000);
+	const int64_t elapsed_ms = now_mono_ms - p->at_mono_ms;
+	p->at_mono_ms = now_mono_ms;
+	p->thousandths =
+	    elapsed_ms >= (most - p->thousandths) / STARTS_PER_S ? most : p->thousandths + elapsed_ms * STARTS_PER_S;
+	return (size_t)(p->thousandths / 1000);
+}
+
+void starts_take(struct start_pace *p, size_t count)
+{
+	p->thousandths -= (int64_t)count * 1000;
+}

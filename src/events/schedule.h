@@ -4,6 +4,7 @@
  */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -33,3 +34,12 @@ struct verdict_on_attempt {
 	int64_t slow_for_ms; /* for that long nothing at all; 0: not said */
 };
 struct verdict_on_attempt attempt_judge(const struct attempt_end *end);
+
+/* How many deliveries one server starts: as many a second as leave requests their time, at all endpoints together. */
+enum { STARTS_PER_S = 500, STARTS_AT_ONCE = 50 };
+struct start_pace {
+	int64_t at_mono_ms; /* zero: STARTS_AT_ONCE are free */
+	int64_t thousandths;
+};
+size_t starts_free(struct start_pace *p, int64_t now_mono_ms);
+void starts_take(struct start_pace *p, size_t count); /* at most as many as are free */

@@ -130,7 +130,7 @@ const parts = {
     const bare = await program(path.join(programs, 'bench_bare'), [String(port), '2', path.join(dir, 'body')]);
     pin(app.child.pid);
     pin(bare.pid);
-    await load(app.child.pid, app.url, list.file, { time: 1 }); // every account has been seen once
+    await load(app.child.pid, app.url, list.file, { time: 1, connections: 1 }); // every account has been seen once
     const ours = [], theirs = [];
     for (let i = 0; i < rounds; i++) {
       theirs.push(await load(bare.pid, `http://127.0.0.1:${port}`, list.file));

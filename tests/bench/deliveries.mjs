@@ -1,13 +1,15 @@
 // deliveries.mjs - ./dev bench deliveries: what gated requests notice of 10,000 queued deliveries to one endpoint.
 //
-// The receiver is bare libmicrohttpd, which answers at once: deliveries go as fast as they ever will, fifty in flight. It shares the
-// client's core, at the lowest priority, so that it does not slow the client that measures.
+// The receiver is bare libmicrohttpd, which answers at once: deliveries go as fast as they ever will. It shares the client's core, at the
+// lowest priority, so that it does not slow the client that measures. With and without are compared within one load: from one load to
+// the next a quiet machine differs by more than the limit allows.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 const COUNT = 10000;
 const RATE = 3000; // requests a second
+const QUIET_S = 5; // before and after
 
 export async function deliveries({ dir, freePort, load, median, pin, program, programs, round, rounds, say, seeded, start, targets }) {
   console.log(`\nDeliveries: ${COUNT} queued to one endpoint while gated requests run, ${RATE} a second on 16 connections`);
@@ -23,44 +25,47 @@ export async function deliveries({ dir, freePort, load, median, pin, program, pr
   const ask = (query) => app.admin(query).then((a) => a.json);
   pin(app.child.pid);
   const measured = (time) => load(app.child.pid, app.url, list.file, { time, rate: RATE });
-  const drained = async () => {
-    while ((await app.metric('licgate_deliveries', { status: 'pending' })) > 0) await new Promise((resolve) => { setTimeout(resolve, 50); });
-  };
-  await measured(1);
+  const waiting = () => app.metric('licgate_deliveries', { status: 'pending' });
+  const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+  const drained = async () => { while ((await waiting()) > 0) await pause(500); };
+  const replay = () => app.admin(`endpoints/${made.id}/replay`, { method: 'POST', body: { after: 0 } }).then((a) => a.json.queued);
+  await load(app.child.pid, app.url, list.file, { time: 2, rate: RATE, connections: 1 }); // every account has been seen once
 
-  // alone: how fast they go
-  let began = process.hrtime.bigint();
-  const { queued } = await app.admin(`endpoints/${made.id}/replay`, { method: 'POST', body: { after: 0 } }).then((a) => a.json);
+  // alone: how long they take
+  const began = process.hrtime.bigint();
+  const queued = await replay();
   if (queued !== COUNT) throw new Error(`${queued} queued`);
   await drained();
-  say('10,000 deliveries alone, a second', round(COUNT / (Number(process.hrtime.bigint() - began) / 1e9), 0));
+  const alone = Number(process.hrtime.bigint() - began) / 1e9;
+  say('10,000 deliveries alone, a second', round(COUNT / alone, 0));
 
-  // p99 of the requests that began while deliveries were on their way: queued and delivered, again and again, within one load
-  const during = (from, to) => {
+  // within one load: nothing to deliver, then 10,000, then nothing again
+  const p99 = (spans) => {
     const micros = readFileSync(path.join(dir, 'latencies'), 'utf8').trimEnd().split('\n').map((line) => line.split('\t').map(Number))
-      .filter(([at]) => at >= from * 1000 && at <= to * 1000).map(([, , micro]) => micro).sort((x, y) => x - y);
-    return { p99: micros[Math.floor(micros.length * 0.99)] / 1000, count: micros.length };
+      .filter(([at]) => spans.some(([from, to]) => at >= from * 1000 && at <= to * 1000)).map(([, , micro]) => micro).sort((x, y) => x - y);
+    if (micros.length < 1000) throw new Error(`${micros.length} requests`);
+    return micros[Math.floor(micros.length * 0.99)] / 1000;
   };
-  const ratios = [], without = [], withThem = [], seconds = [];
+  const ratios = [], without = [], withThem = [];
   for (let i = 0; i < rounds; i++) {
-    without.push((await measured(3)).p99);
-    const loaded = measured(6);
-    await new Promise((resolve) => { setTimeout(resolve, 500); });
-    const from = Date.now();
-    await app.admin(`endpoints/${made.id}/replay`, { method: 'POST', body: { after: 0 } });
+    const loaded = measured(Math.ceil(alone) + 2 * QUIET_S + 3);
+    await pause(1000);
+    const times = [Date.now()];
+    await pause(QUIET_S * 1000);
+    times.push(Date.now());
+    await replay();
+    times.push(Date.now());
+    await pause(alone * 1000); // nobody asks for metrics meanwhile
+    times.push(Date.now());
     await drained();
-    const to = Date.now();
     await loaded;
-    const { p99, count } = during(from, to);
-    if (count < 1000) throw new Error(`${count} requests while deliveries ran`);
-    seconds.push((to - from) / 1000);
-    withThem.push(p99);
-    ratios.push(p99 / without[i]);
+    without.push(p99([[times[0], times[1]], [times[3], times[3] + QUIET_S * 1000]]));
+    withThem.push(p99([[times[2], times[3]]]));
+    ratios.push(withThem[i] / without[i]);
   }
   const { deliveries: rows } = await ask('deliveries?status=dead');
   if (rows.length) throw new Error('dead letters');
   if (await app.metric('licgate_delivery_attempts_total', { result: 'failed' })) throw new Error('attempts failed');
-  say('seconds to queue and deliver them while requests ran', round(median(seconds), 1));
   say('p99 of requests, ms: without, with deliveries', `${round(median(without), 3)}, ${round(median(withThem), 3)}`);
   say('p99 with / without (at most 1.2), each round', `${round(median(ratios))}: ${ratios.map((r) => round(r)).join(' ')}`);
   receiver.kill();

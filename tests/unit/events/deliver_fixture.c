@@ -71,7 +71,7 @@ void answer_all(int status)
 	for (size_t i = 0; i < w.count; i++)
 		if (!w.sent[i].answered)
 			answer(i, OK, status, -1);
-	pass(10);
+	pass(100); /* as many as may start together may start again */
 }
 
 void start_deliveries(void)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "events/schedule.h"
+
 /* ---- what is sent ---- */
 
 static void an_event_is_sent_at_once_and_signed(void **state)
@@ -130,6 +132,26 @@ static void fifty_at_an_endpoint(void **state)
 	assert_int_equal(w.count, 60);
 }
 
+/* However fast the receiver, a backlog leaves requests their time. */
+static void a_backlog_goes_at_its_pace(void **state)
+{
+	(void)state;
+	char tenant[16];
+	for (int i = 0; i < 90; i++) {
+		(void)snprintf(tenant, sizeof(tenant), "t%d", i);
+		happens(tenant);
+	}
+	assert_int_equal(w.count, STARTS_AT_ONCE);
+	for (size_t i = 0; i < STARTS_AT_ONCE; i++)
+		answer(i, OK, 204, -1);
+	for (size_t i = 1; i <= 8; i++) {
+		pass(10);
+		assert_int_equal(w.count, STARTS_AT_ONCE + i * STARTS_PER_S / 100);
+	}
+	pass(1000);
+	assert_int_equal(w.count, 90);
+}
+
 /* However many do not answer, one that is new finds room. */
 static void two_hundred_at_all_and_always_room_for_one_more(void **state)
 {
@@ -143,6 +165,8 @@ static void two_hundred_at_all_and_always_room_for_one_more(void **state)
 		(void)snprintf(tenant, sizeof(tenant), "t%d", i);
 		happens(tenant);
 	}
+	for (int i = 0; i < 10; i++)
+		pass(100);
 	assert_true(w.count < IN_FLIGHT_TOTAL);
 	for (int i = 1; i < 12; i++) {
 		(void)snprintf(url, sizeof(url), "https://hooks.example.com/%d", i);
@@ -150,6 +174,7 @@ static void two_hundred_at_all_and_always_room_for_one_more(void **state)
 	}
 	add_endpoint("https://hooks.example.com/new");
 	happens("another");
+	pass(100);
 	assert_int_equal(calls_to("https://hooks.example.com/new"), 1);
 	while (w.count < 12 * 60 + 13) {
 		const size_t before = w.count;
@@ -286,6 +311,7 @@ int main(void)
 	    T(both_secrets_sign_for_a_day),
 	    T(one_at_a_time_per_tenant),
 	    T(fifty_at_an_endpoint),
+	    T(a_backlog_goes_at_its_pace),
 	    T(two_hundred_at_all_and_always_room_for_one_more),
 	    T(one_that_says_slow_down_gets_less),
 	    T(one_that_is_gone_gets_nothing_until_it_is_enabled),

@@ -102,6 +102,26 @@ static void the_table_of_retries(void **state)
 	assert_int_equal(retry_delay_ms(11), -1);
 }
 
+static void how_many_may_start(void **state)
+{
+	(void)state;
+	static const struct {
+		int64_t at_ms;
+		size_t free, take;
+	} rows[] = {
+	    {1000000, 50, 0},                   /* never more together, however long it was quiet */
+	    {1000000, 50, 50}, {1000000, 0, 0}, /* all are taken */
+	    {1000001, 0, 0},   {1000002, 1, 1}, /* 500 a second: one in 2 ms */
+	    {1000003, 0, 0},   {1000004, 1, 0}, /* halves are not lost */
+	    {1000010, 4, 4},   {1000108, 49, 0}, {1000110, 50, 50}, {INT64_MAX / 2, 50, 50},
+	};
+	struct start_pace p = {0};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_int_equal(starts_free(&p, rows[i].at_ms), rows[i].free);
+		starts_take(&p, rows[i].take);
+	}
+}
+
 static void what_an_end_means(void **state)
 {
 	(void)state;
@@ -227,6 +247,7 @@ int main(void)
 	    cmocka_unit_test(the_check_value_of_standard_webhooks),
 	    cmocka_unit_test(secrets),
 	    cmocka_unit_test(the_table_of_retries),
+	    cmocka_unit_test(how_many_may_start),
 	    cmocka_unit_test(what_an_end_means),
 	    cmocka_unit_test(which_urls_may_be_told),
 	};
