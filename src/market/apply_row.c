@@ -58,21 +58,43 @@ static enum err known_name(struct apply_row_place *p, const struct row *r, struc
 	return OK;
 }
 
-/* Weaker ids that stood as a name before the better one was known. */
+/* The stored row that a weaker id leads to and that has no number of its own: by its name, or, where its ids changed
+ * since it got that name, by any of them. ret NULL: none. */
+static enum err numberless(struct apply_row_place *p, const char *kind, struct str id, struct str *ret)
+{
+	bool there = false, numbered = false;
+	enum err e = store_market_license_exists(p->tx, id, &there);
+	if (e != OK)
+		return e;
+	*ret = there ? id : (struct str){0};
+	if (there)
+		return OK;
+	struct str found;
+	e = store_market_license_by_alias(p->tx, kind, id, p->arena, &found);
+	if (e == ERR_NOT_FOUND || e == ERR_CONFLICT)
+		return OK;
+	if (e == OK)
+		e = store_market_license_has_alias(p->tx, found, "entitlement_number", &numbered);
+	if (e == OK && !numbered)
+		*ret = found;
+	return e;
+}
+
+/* Rows that were known by a weaker id before the better one was. */
 static enum err rename_weaker(struct apply_row_place *p, const struct row *r)
 {
 	static const char *const weaker[] = {"sen", "addon_license_id"};
 	for (size_t i = 0; i < sizeof(weaker) / sizeof(weaker[0]); i++) {
 		const struct str id = alias_of(r, weaker[i]);
-		bool there = false;
+		struct str found;
 		if (!id.ptr || str_eq(id, r->license.row_key))
 			continue;
-		enum err e = store_market_license_exists(p->tx, id, &there);
-		if (e == OK && there) {
+		enum err e = numberless(p, weaker[i], id, &found);
+		if (e == OK && found.ptr && !str_eq(found, r->license.row_key)) {
 			count(p, STR("(row)"), STR("got a better id"));
-			e = store_market_license_rename(p->tx, id, r->license.row_key);
+			e = store_market_license_rename(p->tx, found, r->license.row_key);
 			if (e == OK)
-				e = contacts_rename(p->tx, p->keyring, id, r->license.row_key, p->at);
+				e = contacts_rename(p->tx, p->keyring, found, r->license.row_key, p->at);
 		}
 		if (e != OK)
 			return e;

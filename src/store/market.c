@@ -228,6 +228,13 @@ enum err store_market_license_by_alias(struct store_tx *tx, const char *kind, st
 	return r.err;
 }
 
+enum err store_market_license_has_alias(struct store_tx *tx, struct str row_key, const char *kind, bool *ret)
+{
+	__cleanup(rows_close) struct rows r = sql_query(
+	    tx, "SELECT 1 FROM market_aliases WHERE row_key = $1 AND kind = $2 LIMIT 1", V_STR(row_key), V_Z(kind));
+	return any_row(&r, ret);
+}
+
 enum err store_market_license_exists(struct store_tx *tx, struct str row_key, bool *ret)
 {
 	__cleanup(rows_close) struct rows r =

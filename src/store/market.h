@@ -64,6 +64,7 @@ enum err store_market_alias_put(struct store_tx *tx, struct str row_key, const c
 /* The one licence with that id; ERR_NOT_FOUND: none, ERR_CONFLICT: several. */
 enum err store_market_license_by_alias(struct store_tx *tx, const char *kind, struct str value, struct arena *a,
                                        struct str *ret_row_key);
+enum err store_market_license_has_alias(struct store_tx *tx, struct str row_key, const char *kind, bool *ret);
 enum err store_market_license_exists(struct store_tx *tx, struct str row_key, bool *ret);
 /* Renames a licence, its ids, history and sales. Where the new name is taken, the old row goes and its history stays.
  */

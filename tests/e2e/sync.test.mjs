@@ -114,6 +114,21 @@ test('a row keeps its history when it gets a better id, and stays itself when it
   assert.ok(aliases.every((a) => a.row_key === 'E-100001') && aliases.some((a) => a.value === 'SEN-3000001'));
 }));
 
+test('a row whose SEN changed before it gets a better id is still one row; another licence that shares an id is another', () => withMarket(async (market, dir) => {
+  const old = { appEntitlementNumber: null, appEntitlementId: null };
+  market.licenses = [license(old, 1)];
+  await synced(market, dir);
+  market.licenses = [license({ ...old, licenseId: 'SEN-77' }, 1)];
+  await synced(market, dir, ['--full']);
+  market.licenses = [license({ licenseId: 'SEN-77' }, 1)];
+  await synced(market, dir, ['--full']);
+  assert.deepEqual(tables(dir).licenses.map((l) => l.row_key), ['E-100001']);
+  assert.deepEqual([...new Set(tables(dir).history.map((h) => h.row_key))], ['E-100001']);
+  market.licenses.push(license({ licenseId: 'SEN-77', appEntitlementNumber: 'E-100002' }, 1));
+  await synced(market, dir, ['--full']);
+  assert.deepEqual(tables(dir).licenses.map((l) => l.row_key), ['E-100001', 'E-100002']);
+}));
+
 const planted = ['tina', 'bill 1', 'bill.1', 'customer.example', '555 0100', 'Springfield', 'Main Street', 'pat.partner'];
 
 test('people are sealed in a table of their own, and erased on sight', () => withMarket(async (market, dir) => {
