@@ -154,6 +154,26 @@ describe('mail', () => {
     await until('this machine gets plain text', () => smtp.mails.some((m) => m.headers.to === 'local@customer.example'));
   });
 
+  test('a certificate that the machine trusts lets mail through, to the address it names alone', async (t) => {
+    const strict = { LICGATE_ALLOW_INSECURE_HOSTS: undefined };
+    // the authorities of a mount namespace of its own
+    const trusting = (authority) => ['unshare', '--mount', '--map-root-user', 'sh', '-c',
+      'mount --bind "$0" /etc/ssl/certs/ca-certificates.crt && exec "$@"', authority];
+    const other = await server(t, { host: '127.0.0.2', tls: true, named: '127.0.0.3' });
+    app = await Licgate.start({ env: settings(other, strict), via: trusting(other.certificate) });
+    await following(app.dir);
+    plant(app.dir, { license: 'E-12', contact: { email: 'named@customer.example', name: '' } });
+    await until('it refuses', () => mails(app.dir).startsWith('welcome queued tls_failed'));
+    assert.equal(other.mails.length, 0);
+    await app.stop();
+    const good = await server(t, { host: '127.0.0.2', tls: true });
+    app = await Licgate.start({ env: settings(good, strict), via: trusting(good.certificate) });
+    await following(app.dir);
+    plant(app.dir, { license: 'E-13', contact: { email: 'trusted@customer.example', name: '' } });
+    await until('it arrives', () => good.mails.length === 1);
+    assert.equal(good.mails[0].headers.to, 'trusted@customer.example');
+  });
+
   test('no more than so many an hour', async () => {
     await start({ LICGATE_MAIL_PER_HOUR: '2' });
     for (let i = 0; i < 4; i++) plant(app.dir, { license: `E-2${i}`, contact: { email: `rate${i}@customer.example`, name: '' } });

@@ -16,19 +16,20 @@ const greets = (host, port) => new Promise((resolve) => {
   socket.once('error', () => resolve(false));
 });
 
-/** A self-signed certificate: { cert, key }, files in dir. */
-export function certificate(dir) {
+/** A self-signed certificate of that address: { cert, key }, files in dir. */
+export function certificate(dir, host) {
   const files = { cert: path.join(dir, 'smtp.pem'), key: path.join(dir, 'smtp.key') };
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost', '-keyout', files.key, '-out', files.cert],
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost', '-addext', `subjectAltName=IP:${host}`, '-keyout', files.key, '-out', files.cert],
     { stdio: 'ignore' });
   return files;
 }
 
 export class Smtp {
-  /** tls: STARTTLS is offered and needed. port: the one of a server that stopped. */
-  static async start({ host = '127.0.0.1', tls = false, port } = {}) {
+  /** tls: STARTTLS is offered and needed. named: the address in its certificate. port: the one of a server that stopped. */
+  static async start({ host = '127.0.0.1', tls = false, named = host, port } = {}) {
     const smtp = Object.assign(new Smtp(), { host, port: port ?? await free(), dir: mkdtempSync(path.join(tmpdir(), 'licgate-smtp-')) });
-    const files = tls ? certificate(smtp.dir) : null;
+    const files = tls ? certificate(smtp.dir, named) : null;
+    smtp.certificate = files?.cert;
     smtp.child = spawn('aiosmtpd', ['-n', '-l', `${host}:${smtp.port}`, ...(tls ? ['--tlscert', files.cert, '--tlskey', files.key] : []),
       '-c', 'aiosmtpd.handlers.Mailbox', path.join(smtp.dir, 'box')], { stdio: ['ignore', 'ignore', 'pipe'] });
     let ended = null;
