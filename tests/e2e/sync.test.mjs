@@ -129,6 +129,27 @@ test('a row whose SEN changed before it gets a better id is still one row; anoth
   assert.deepEqual(tables(dir).licenses.map((l) => l.row_key), ['E-100001', 'E-100002']);
 }));
 
+test('a refund that comes a poll ahead of its Upgrade waits for it, and no longer than to the end of the next day', () => withMarket(async (market, dir) => {
+  const day = (ago) => new Date(Date.now() - ago * 86400000).toISOString().slice(0, 10);
+  const told = () => rows(dir, 'SELECT json FROM events ORDER BY seq').map(({ json }) => JSON.parse(json)).filter((e) => e.type.startsWith('purchase.'))
+    .map(({ type, data }) => [type, data.entitlement, data.amount_cents, data.repricing ?? false, data.refund_cents ?? null]);
+  const dated = (n) => sale({ purchase: { saleDate: day(20), maintenanceEndDate: day(-10) } }, n);
+  market.licenses = [license({}, 1), license({}, 2)];
+  market.transactions = [dated(1), dated(2)];
+  await synced(market, dir);
+  // both go to a larger tier; of the second one's Upgrade nothing is ever heard
+  market.licenses = [license({ tier: '50 Users' }, 1), license({ tier: '50 Users' }, 2)];
+  market.transactions.push(refund(dated(1), { purchase: { saleDate: day(0) } }), refund(dated(2), { purchase: { saleDate: day(4) } }));
+  await synced(market, dir, ['--full']);
+  await synced(market, dir, ['--full']);
+  assert.deepEqual(told(), [['purchase.refunded', 'E-100002', -6250, false, null]]);
+  market.transactions.push(sale({ transactionId: 'AT-9', transactionLineItemId: 'line-9',
+    purchase: { saleDate: day(0), saleType: 'Upgrade', oldTier: '25 Users', tier: '50 Users', purchasePrice: 125, maintenanceEndDate: day(-10) } }, 1));
+  await synced(market, dir, ['--full']);
+  await synced(market, dir, ['--full']);
+  assert.deepEqual(told().slice(1), [['purchase.upgraded', 'E-100001', 12500, true, -6250]]);
+}));
+
 const planted = ['tina', 'bill 1', 'bill.1', 'customer.example', '555 0100', 'Springfield', 'Main Street', 'pat.partner'];
 
 test('people are sealed in a table of their own, and erased on sight', () => withMarket(async (market, dir) => {
