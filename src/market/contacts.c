@@ -1,4 +1,4 @@
-/* contacts.c - see contacts.h.
+/* contacts.c - see contacts.h; what reads them alone is in contacts_read.c.
  *
  * The sealed text of a row is {"technical":{"email":…,"name":…,"phone":…,"address":…},"billing":{…}}. A digest with the
  * row, keyed like the hashes of addresses, tells whether a report row says anything new, so that the hourly poll opens
@@ -10,10 +10,10 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "events/journal.h"
-#include "store/contacts.h"
+#include "market/contacts_internal.h"
 #include "store/mail.h"
 
-enum { FIELD_MAX = 1000, PLAIN_MAX = 64 * 1024, WORK_ARENA_MAX = 64 << 20 };
+enum { FIELD_MAX = 1000 };
 
 /* One report row being taken, or one stored row being changed. */
 struct taking {
@@ -30,7 +30,7 @@ static enum err taking_init(struct taking *t, struct store_tx *tx, const struct 
 	t->tx = tx;
 	t->keyring = k;
 	t->at = at;
-	arena_init(&t->arena, WORK_ARENA_MAX);
+	arena_init(&t->arena, CONTACTS_ARENA_MAX);
 	return store_contact_key(tx, k, &t->key);
 }
 
@@ -59,26 +59,9 @@ static void write_contact(struct jsonw *w, const struct contact *c)
 	jw_end_obj(w);
 }
 
-static enum err open_row(const struct taking *t, const struct contacts_row *row, json_t **ret)
-{
-	__cleanup(buf_wipe) struct buf plain = BUF_INIT(PLAIN_MAX);
-	if (!row->sealed.len)
-		return ERR_NOT_FOUND;
-	enum err err =
-	    unseal(t->keyring, (struct seal_place){"contacts", "contacts", str_of(row->license_key)}, row->sealed, &plain);
-	return err == OK ? json_read_object(buf_text(&plain), ret) : err;
-}
-
 static enum err seal_row(const struct taking *t, const char *license_key, struct str plain, struct buf *out)
 {
 	return seal(t->keyring, (struct seal_place){"contacts", "contacts", str_of(license_key)}, plain, out);
-}
-
-static struct str text_of(const json_t *contact, const char *name)
-{
-	struct str s = STR("");
-	(void)json_get_str(contact, name, &s);
-	return s;
 }
 
 /* ---- erasing an address ---- */
@@ -94,7 +77,7 @@ static void keep_others(struct taking *t, const json_t *all, const struct addres
 	json_object_foreach((json_t *)(uintptr_t)all, role, c)
 	{
 		struct address_hash hash;
-		if (address_hash(&t->key, text_of(c, "email"), &hash) != OK)
+		if (address_hash(&t->key, contact_text(c, "email"), &hash) != OK)
 			continue;
 		if (memcmp(&hash, gone, sizeof(hash)) == 0) {
 			++*ret_gone;
@@ -103,8 +86,8 @@ static void keep_others(struct taking *t, const json_t *all, const struct addres
 		if (*ret_kept == CONTACTS_MAX)
 			continue;
 		ret_hashes[(*ret_kept)++] = hash;
-		const struct contact kept = {role, text_of(c, "email"), text_of(c, "name"), text_of(c, "phone"),
-		                             text_of(c, "address")};
+		const struct contact kept = {role, contact_text(c, "email"), contact_text(c, "name"), contact_text(c, "phone"),
+		                             contact_text(c, "address")};
 		write_contact(&w, &kept);
 	}
 	jw_end_obj(&w);
@@ -114,11 +97,11 @@ static void keep_others(struct taking *t, const json_t *all, const struct addres
 static enum err erase_from(struct taking *t, struct contacts_row row, const struct address_hash *gone, size_t *count)
 {
 	__cleanup_json json_t *all = NULL;
-	__cleanup(buf_wipe) struct buf plain = BUF_INIT(PLAIN_MAX);
-	__cleanup_buf struct buf sealed = BUF_INIT(2 * PLAIN_MAX);
+	__cleanup(buf_wipe) struct buf plain = BUF_INIT(CONTACTS_PLAIN_MAX);
+	__cleanup_buf struct buf sealed = BUF_INIT(2 * CONTACTS_PLAIN_MAX);
 	struct address_hash hashes[CONTACTS_MAX];
 	size_t kept = 0, erased = 0;
-	enum err err = open_row(t, &row, &all);
+	enum err err = contacts_open(t->keyring, &row, &all);
 	if (err != OK && err != ERR_SEAL && err != ERR_INVALID && err != ERR_NOT_FOUND)
 		return err;
 	if (err == OK)
@@ -149,7 +132,7 @@ static enum err erase_address(struct taking *t, const struct address_hash *gone,
 /* Whether a look-up's contact is that address. One that does not open counts: what is in it cannot be told. */
 static bool lookup_is(struct taking *t, struct str client_key, struct str sealed, const struct address_hash *gone)
 {
-	__cleanup(buf_wipe) struct buf plain = BUF_INIT(PLAIN_MAX);
+	__cleanup(buf_wipe) struct buf plain = BUF_INIT(CONTACTS_PLAIN_MAX);
 	struct address_hash hash;
 	if (unseal(t->keyring, (struct seal_place){"licenses", "contact", client_key}, sealed, &plain) != OK)
 		return true;
@@ -185,13 +168,13 @@ static enum err erase_role(struct taking *t, const struct contacts_row *row, con
 	__cleanup_json json_t *all = NULL;
 	struct address_hash gone;
 	struct contacts_forgotten counts = {0};
-	enum err err = open_row(t, row, &all);
+	enum err err = contacts_open(t->keyring, row, &all);
 	if (err == ERR_SEAL || err == ERR_INVALID || err == ERR_NOT_FOUND)
 		return OK; /* the whole row is replaced anyway */
 	if (err != OK)
 		return err;
 	const json_t *before = json_object_get(all, role);
-	if (!before || address_hash(&t->key, text_of(before, "email"), &gone) != OK)
+	if (!before || address_hash(&t->key, contact_text(before, "email"), &gone) != OK)
 		return OK;
 	err = store_suppression_put(t->tx, &gone, SUPPRESSION_ERASED, t->at);
 	if (err == OK)
@@ -230,7 +213,7 @@ static enum err choose(struct taking *t, const struct contact *list, size_t coun
 
 static enum err digest_of(struct taking *t, const struct contacts_row *row, struct str plain, uint8_t ret[static 32])
 {
-	__cleanup(buf_wipe) struct buf all = BUF_INIT(PLAIN_MAX);
+	__cleanup(buf_wipe) struct buf all = BUF_INIT(CONTACTS_PLAIN_MAX);
 	buf_z(&all, row->license_key);
 	buf_char(&all, '\0');
 	buf_str(&all, str_of(row->entitlement));
@@ -257,7 +240,7 @@ static enum err announce(struct store_tx *tx, const struct contacts_row *row)
 
 static enum err put_row(struct taking *t, struct contacts_row *row, const struct kept_contacts *kept)
 {
-	__cleanup_buf struct buf sealed = BUF_INIT(2 * PLAIN_MAX);
+	__cleanup_buf struct buf sealed = BUF_INIT(2 * CONTACTS_PLAIN_MAX);
 	if (kept->count > 0) {
 		enum err err = seal_row(t, row->license_key, buf_text(&kept->plain), &sealed);
 		if (err != OK)
@@ -297,7 +280,7 @@ static enum err replace(struct taking *t, const struct contacts_row *before, str
 
 static enum err take(struct taking *t, struct contacts_row *row, const struct contact *list, size_t count, bool silent)
 {
-	struct kept_contacts kept = {.plain = BUF_INIT(PLAIN_MAX)};
+	struct kept_contacts kept = {.plain = BUF_INIT(CONTACTS_PLAIN_MAX)};
 	struct contacts_row before = {0};
 	enum err err = store_contacts_get(t->tx, str_of(row->license_key), &t->arena, &before);
 	if (err == OK)
@@ -336,11 +319,11 @@ enum err contacts_take(struct store_tx *tx, const struct keyring *k, struct str 
 
 static enum err move(struct taking *t, struct contacts_row *row, const char *to)
 {
-	struct kept_contacts kept = {.plain = BUF_INIT(PLAIN_MAX)};
+	struct kept_contacts kept = {.plain = BUF_INIT(CONTACTS_PLAIN_MAX)};
 	const struct address_hash nobody = {{0}};
 	__cleanup_json json_t *all = NULL;
 	size_t gone = 0;
-	enum err err = open_row(t, row, &all);
+	enum err err = contacts_open(t->keyring, row, &all);
 	if (err == OK)
 		keep_others(t, all, &nobody, &kept.plain, kept.hashes, &kept.count, &gone);
 	row->license_key = to;
@@ -372,82 +355,6 @@ enum err contacts_rename(struct store_tx *tx, const struct keyring *k, struct st
 	if (err == ERR_NOT_FOUND)
 		err = move(&t, &row, key);
 	return err == OK ? store_contacts_delete(tx, from) : err;
-}
-
-/* ---- shown ---- */
-
-static void write_row(struct taking *t, const struct contacts_row *row, struct jsonw *w)
-{
-	__cleanup_json json_t *all = NULL;
-	const char *role;
-	json_t *c;
-	if (open_row(t, row, &all) != OK)
-		return;
-	json_object_foreach(all, role, c)
-	{
-		jw_obj(w);
-		jw_kz(w, "role", role);
-		jw_kstr(w, "email", text_of(c, "email"));
-		jw_kstr(w, "name", text_of(c, "name"));
-		jw_kstr(w, "phone", text_of(c, "phone"));
-		jw_kstr(w, "address", text_of(c, "address"));
-		jw_kz(w, "license", row->license_key);
-		jw_end_obj(w);
-	}
-}
-
-enum err contacts_write(struct store_tx *tx, const struct keyring *k, struct str client_key, struct jsonw *w)
-{
-	__cleanup(taking_release) struct taking t = {.tx = tx, .keyring = k}; /* needs no hash */
-	struct contacts_row *rows = NULL;
-	size_t count = 0;
-	arena_init(&t.arena, WORK_ARENA_MAX);
-	enum err err = store_contacts_of_tenant(tx, client_key, &t.arena, &rows, &count);
-	if (err != OK)
-		return err;
-	jw_arr(w);
-	for (size_t i = 0; i < count; i++)
-		write_row(&t, &rows[i], w);
-	jw_end_arr(w);
-	return OK;
-}
-
-/* ---- found for a mail ---- */
-
-static enum err copy_contact(const json_t *c, struct arena *a, struct mail_contact *ret)
-{
-	const struct str name = text_of(c, "name"), email = text_of(c, "email");
-	const char *name_copy = arena_strz(a, name), *email_copy = arena_strz(a, email);
-	if (!name_copy || !email_copy)
-		return ERR_NOMEM;
-	*ret = (struct mail_contact){{name_copy, name.len}, {email_copy, email.len}};
-	return OK;
-}
-
-static const json_t *first_contact(const json_t *all)
-{
-	const json_t *c = json_object_get(all, "technical");
-	if (!c)
-		c = json_object_get(all, "billing");
-	return c ? c : json_object_iter_value(json_object_iter((json_t *)(uintptr_t)all));
-}
-
-enum err contacts_find(struct store_tx *tx, const struct keyring *k, struct str entitlement, struct arena *a,
-                       struct mail_contact *ret)
-{
-	struct contacts_row *rows = NULL;
-	size_t count = 0;
-	struct taking t = {.tx = tx, .keyring = k};
-	enum err err = store_contacts_by_entitlement(tx, entitlement, a, &rows, &count);
-	for (size_t i = 0; err == OK && i < count; i++) {
-		__cleanup_json json_t *all = NULL;
-		err = open_row(&t, &rows[i], &all);
-		const json_t *c = err == OK ? first_contact(all) : NULL;
-		if (c)
-			return copy_contact(c, a, ret);
-		err = err == ERR_NOT_FOUND ? OK : err;
-	}
-	return err == OK ? ERR_NOT_FOUND : err;
 }
 
 /* ---- forgotten ---- */
