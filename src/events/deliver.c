@@ -288,23 +288,6 @@ static enum err turn_run(struct store_job *job, struct store_tx *tx)
 
 /* ---- after the commit ---- */
 
-/* What the ends of one endpoint say together about its pace. */
-static void pace(struct deliveries *d, struct receiver *r)
-{
-	size_t delivered = 0;
-	bool slow_down = false;
-	int64_t slow_for_ms = 0;
-	for (const struct attempt *a = d->batch; a; a = a->link) {
-		if (a->receiver != r)
-			continue;
-		const struct verdict_on_attempt v = attempt_judge(&a->end);
-		delivered += v.result == ATTEMPT_DELIVERED;
-		slow_down = slow_down || v.slow_down;
-		slow_for_ms = v.slow_for_ms > slow_for_ms ? v.slow_for_ms : slow_for_ms;
-	}
-	receiver_pace(r, delivered, slow_down, slow_for_ms, clock_mono_ms(d->options.clock));
-}
-
 static void take_claims(struct deliveries *d)
 {
 	for (size_t i = 0; i < d->row_count; i++) {
@@ -361,8 +344,6 @@ static void turn_done(struct store_job *job, enum err err)
 		const struct verdict_on_attempt v = attempt_judge(&a->end);
 		delivery_count(&d->metrics, a, &v);
 	}
-	for (struct receiver *r = d->receivers; r; r = r->next)
-		pace(d, r);
 	if (d->batch)
 		atomic_fetch_add(&d->changes, 1);
 	release_batch(d);
@@ -371,17 +352,40 @@ static void turn_done(struct store_job *job, enum err err)
 	pass_on(d, next_look_ms(d));
 }
 
-/* Adds what has ended to what a failed turn left. Under the lock. */
+/* What the ends of one endpoint say together about its pace. */
+static void pace(struct deliveries *d, const struct attempt *ended, struct receiver *r)
+{
+	size_t delivered = 0;
+	bool slow_down = false;
+	int64_t slow_for_ms = 0;
+	for (const struct attempt *a = ended; a; a = a->link) {
+		if (a->receiver != r)
+			continue;
+		const struct verdict_on_attempt v = attempt_judge(&a->end);
+		delivered += v.result == ATTEMPT_DELIVERED;
+		slow_down = slow_down || v.slow_down;
+		slow_for_ms = v.slow_for_ms > slow_for_ms ? v.slow_for_ms : slow_for_ms;
+	}
+	receiver_pace(r, delivered, slow_down, slow_for_ms, clock_mono_ms(d->options.clock));
+}
+
+/* Adds what has ended to what a failed turn left; its endpoints are slowed down before anything is claimed for them. */
 static void take_ended(struct deliveries *d)
 {
-	struct attempt *last = d->ended;
-	if (!last)
+	pthread_mutex_lock(&d->lock);
+	struct attempt *ended = d->ended;
+	d->ended = NULL;
+	d->nudged = false;
+	pthread_mutex_unlock(&d->lock);
+	if (!ended)
 		return;
+	for (struct receiver *r = d->receivers; r; r = r->next)
+		pace(d, ended, r);
+	struct attempt *last = ended;
 	while (last->link)
 		last = last->link;
 	last->link = d->batch;
-	d->batch = d->ended;
-	d->ended = NULL;
+	d->batch = ended;
 }
 
 static void turn(void *arg)
@@ -395,10 +399,7 @@ static void turn(void *arg)
 	if (!go)
 		return;
 	send_claimed(d);
-	pthread_mutex_lock(&d->lock);
-	d->nudged = false;
 	take_ended(d);
-	pthread_mutex_unlock(&d->lock);
 	d->purging = clock_mono_ms(d->options.clock) >= d->next_purge_mono_ms;
 	/* lazy: what a power failure takes back is delivered again, with the same id */
 	d->job = (struct store_job){.run = turn_run, .done = turn_done, .lazy = true};

@@ -196,12 +196,15 @@ bool receiver_lane_busy(const struct receiver *r, const char *lane)
 void receiver_pace(struct receiver *r, size_t delivered, bool slow_down, int64_t slow_for_ms, int64_t now_mono_ms)
 {
 	if (slow_down) {
-		const int64_t own = (int64_t)SLOW_FIRST_MS << r->slow_steps;
-		const int64_t until = now_mono_ms + (slow_for_ms > own ? slow_for_ms : own);
-		r->most = r->most > 1 ? r->most / 2 : 1;
-		r->slow_steps += r->slow_steps < SLOW_STEPS_MAX;
-		if (until > r->slow_until_mono_ms)
-			r->slow_until_mono_ms = until;
+		int64_t wait_ms = slow_for_ms;
+		if (now_mono_ms >= r->slow_until_mono_ms) { /* else it says again what is heeded already */
+			const int64_t own = (int64_t)SLOW_FIRST_MS << r->slow_steps;
+			wait_ms = wait_ms > own ? wait_ms : own;
+			r->most = r->most > 1 ? r->most / 2 : 1;
+			r->slow_steps += r->slow_steps < SLOW_STEPS_MAX;
+		}
+		if (now_mono_ms + wait_ms > r->slow_until_mono_ms)
+			r->slow_until_mono_ms = now_mono_ms + wait_ms;
 	} else if (delivered > 0) {
 		r->slow_steps = 0;
 		r->most = r->most + delivered < ENDPOINT_IN_FLIGHT ? r->most + delivered : ENDPOINT_IN_FLIGHT;

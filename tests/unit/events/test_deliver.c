@@ -208,6 +208,45 @@ static void one_that_says_slow_down_gets_less(void **state)
 	}
 }
 
+static void sixty_wait(void)
+{
+	char tenant[16];
+	for (int i = 0; i < 60; i++) {
+		(void)snprintf(tenant, sizeof(tenant), "t%d", i);
+		happens(tenant);
+	}
+	pass(100);
+	assert_int_equal(w.count, 50);
+}
+
+static void what_waits_is_held_back_with_it(void **state)
+{
+	(void)state;
+	sixty_wait();
+	answer(0, OK, 429, 60);
+	pass(10);
+	answer_all(204); /* they were under way before */
+	assert_int_equal(w.count, 50);
+	pass(59000);
+	assert_int_equal(w.count, 50);
+	pass(2000);
+	assert_int_equal(w.count, 61); /* the ten that waited, and the one that was put off */
+}
+
+/* What was under way when it first said so says it once more, which asks for nothing more. */
+static void answers_of_one_moment_slow_down_once(void **state)
+{
+	(void)state;
+	sixty_wait();
+	for (size_t i = 0; i < 50; i++) {
+		answer(i, OK, 429, -1);
+		pass(10);
+	}
+	assert_int_equal(w.count, 50);
+	pass(1000);
+	assert_int_equal(w.count, 60);
+}
+
 /* ---- trouble ---- */
 
 static enum err enable_run(struct store_tx *tx, void *arg)
@@ -314,6 +353,8 @@ int main(void)
 	    T(a_backlog_goes_at_its_pace),
 	    T(two_hundred_at_all_and_always_room_for_one_more),
 	    T(one_that_says_slow_down_gets_less),
+	    T(what_waits_is_held_back_with_it),
+	    T(answers_of_one_moment_slow_down_once),
 	    T(one_that_is_gone_gets_nothing_until_it_is_enabled),
 	    T(what_could_not_be_made_is_made_soon_and_costs_no_attempt),
 	    T(a_server_that_stops_gives_back_what_was_under_way),
