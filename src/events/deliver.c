@@ -28,6 +28,7 @@ enum {
 	GATHER_MS = 4, /* ends that come close together share a turn */
 	PACED_MS = 7,
 	AFTER_TROUBLE_MS = 1000,
+	STOP_WAIT_S = 3,
 	PURGE_EVERY_MS = 3600 * 1000,
 	PURGE_FIRST_MS = 20 * 1000,
 	PURGE_BATCH = 500,
@@ -115,6 +116,8 @@ static void end_attempt(struct attempt *a, enum err err, int status, int64_t ret
 	d->ended = a;
 	/* the last one under way has nothing to wait for */
 	const bool last = atomic_fetch_sub(&d->metrics.in_flight, 1) == 1;
+	if (last)
+		pthread_cond_broadcast(&d->idle);
 	arm(d, d->paced ? PACED_MS : last ? 0 : GATHER_MS);
 	pthread_mutex_unlock(&d->lock);
 }
@@ -152,41 +155,11 @@ static void send_claimed(struct deliveries *d)
 
 /* ---- the job ---- */
 
-static struct delivery_outcome outcome_of(const struct deliveries *d, const struct attempt *a,
-                                          const struct verdict_on_attempt *v)
-{
-	struct delivery_outcome o = {.id = a->id,
-	                             .lease_until = a->lease_until,
-	                             .endpoint = a->receiver->id,
-	                             .lane = a->lane,
-	                             .owner = d->owner,
-	                             .at = a->ended_at,
-	                             .status = a->end.err == OK ? a->end.status : 0,
-	                             .error = v->error,
-	                             .duration_ms = a->duration_ms,
-	                             .next_attempt_at = a->ended_at + v->delay_ms};
-	switch (v->result) {
-	case ATTEMPT_DELIVERED:
-		o.result = DELIVERY_DELIVERED;
-		break;
-	case ATTEMPT_FAILED:
-		o.result = DELIVERY_FAILED;
-		break;
-	case ATTEMPT_LAST_FAILED:
-		o.result = DELIVERY_DEAD;
-		break;
-	case ATTEMPT_UNDECIDED:
-		o.result = DELIVERY_GIVEN_BACK;
-		break;
-	}
-	return o;
-}
-
 static enum err note_batch(struct deliveries *d, struct store_tx *tx)
 {
 	for (struct attempt *a = d->batch; a; a = a->link) {
 		const struct verdict_on_attempt v = attempt_judge(&a->end);
-		const struct delivery_outcome o = outcome_of(d, a, &v);
+		const struct delivery_outcome o = attempt_outcome(a, d->owner, &v);
 		enum err err = store_delivery_finish(tx, &o);
 		if (err == OK && v.gone)
 			err = store_endpoint_disable(tx, str_of(a->receiver->id), "gone", a->ended_at);
@@ -466,6 +439,19 @@ static enum err note_last(struct store_tx *tx, void *arg)
 	return note_batch(arg, tx);
 }
 
+/* What is answered now is not delivered twice. */
+static void await_answers(struct deliveries *d)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += STOP_WAIT_S;
+	pthread_mutex_lock(&d->lock);
+	while (atomic_load(&d->metrics.in_flight) > 0)
+		if (pthread_cond_clockwait(&d->idle, &d->lock, CLOCK_MONOTONIC, &until) != 0)
+			break;
+	pthread_mutex_unlock(&d->lock);
+}
+
 void deliveries_stop(struct deliveries *d)
 {
 	if (!d)
@@ -479,12 +465,13 @@ void deliveries_stop(struct deliveries *d)
 	while (d->job_out)
 		pthread_cond_wait(&d->idle, &d->lock);
 	pthread_mutex_unlock(&d->lock);
-	http_client_stop(d->client); /* calls in flight end now */
 	for (struct attempt *a = d->to_send, *next; a; a = next) {
 		next = a->link;
 		end_attempt(a, ERR_STOPPING, 0, -1, 0);
 	}
 	d->to_send = NULL;
+	await_answers(d);
+	http_client_stop(d->client); /* calls in flight end now */
 	take_ended(d);
 	if (d->batch && store_write(d->options.store, note_last, d) != OK)
 		log_event(LOG_WARN, "deliveries.not_noted", LF_Z("then", "what was under way is delivered again"));

@@ -30,8 +30,8 @@ struct deliveries_options {
 	void *caller;
 };
 enum err deliveries_start(const struct deliveries_options *o, struct deliveries **ret);
-/* Ends calls under way; what they did not deliver is free for the next server at once. Before timers and store; accepts
- * NULL. */
+/* Waits up to 3 s for calls under way, then ends them; what they did not deliver is free for the next server at once.
+ * Before timers and store; accepts NULL. */
 void deliveries_stop(struct deliveries *d);
 /* Grows whenever the outbox changed: for whoever shows it. */
 uint64_t deliveries_changes(const struct deliveries *d);

@@ -279,3 +279,22 @@ enum err attempt_call(const struct attempt *a, int64_t now_wall_ms, struct deliv
 	                          .timeout_ms = DELIVERY_TIMEOUT_MS};
 	return OK;
 }
+
+struct delivery_outcome attempt_outcome(const struct attempt *a, const char *owner, const struct verdict_on_attempt *v)
+{
+	static const int results[] = {[ATTEMPT_DELIVERED] = DELIVERY_DELIVERED,
+	                              [ATTEMPT_FAILED] = DELIVERY_FAILED,
+	                              [ATTEMPT_LAST_FAILED] = DELIVERY_DEAD,
+	                              [ATTEMPT_UNDECIDED] = DELIVERY_GIVEN_BACK};
+	return (struct delivery_outcome){.id = a->id,
+	                                 .lease_until = a->lease_until,
+	                                 .endpoint = a->receiver->id,
+	                                 .lane = a->lane,
+	                                 .owner = owner,
+	                                 .result = results[v->result],
+	                                 .at = a->ended_at,
+	                                 .status = a->end.err == OK ? a->end.status : 0,
+	                                 .error = v->error,
+	                                 .duration_ms = a->duration_ms,
+	                                 .next_attempt_at = a->ended_at + v->delay_ms};
+}

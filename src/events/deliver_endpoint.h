@@ -66,3 +66,5 @@ struct delivery_text {
 };
 enum err attempt_call(const struct attempt *a, int64_t now_wall_ms, struct delivery_text *text,
                       struct http_header headers[static 4], struct http_call *ret);
+/* What the store is told of its end. Texts are the attempt's. */
+struct delivery_outcome attempt_outcome(const struct attempt *a, const char *owner, const struct verdict_on_attempt *v);

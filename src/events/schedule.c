@@ -45,7 +45,7 @@ static const char *error_of(const struct attempt_end *end)
 	}
 }
 
-/* Nothing reached the receiver, by our own fault: it costs no attempt. */
+/* Not made, or not waited for to its end, by our own fault: it costs no attempt. */
 static bool not_made(enum err e)
 {
 	return e == ERR_STOPPING || e == ERR_NOMEM || e == ERR_FULL || e == ERR_SEAL || e == ERR_IO;

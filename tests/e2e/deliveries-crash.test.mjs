@@ -86,6 +86,19 @@ describe('killed', { concurrency: true }, () => {
   }));
 });
 
+test('a graceful stop waits for answers on their way: nothing comes twice', async () => inFolder(async ({ dir, receiver, env }) => {
+  let app = await Licgate.start({ dir, env });
+  receiver.answer = (req, res) => { setTimeout(() => res.writeHead(204).end(), 700); return true; };
+  await install(app);
+  await until('under way', () => receiver.got.length === 1);
+  await app.stop();
+  receiver.answer = null;
+  app = await Licgate.start({ dir, env });
+  await until('it was noted', async () => (await list(app, 'status=delivered')).length === 1);
+  assert.equal(receiver.got.length, 1);
+  await app.stop();
+}));
+
 test('a graceful stop gives back what was under way: the next server sends it at once', async () => inFolder(async ({ dir, receiver, env }) => {
   let app = await Licgate.start({ dir, env });
   receiver.answer = () => true; // never
