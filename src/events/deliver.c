@@ -26,7 +26,7 @@
 
 enum {
 	GATHER_MS = 4, /* ends that come close together share a turn */
-	PACED_MS = 7,
+	PACED_MS = 7,  /* out of step with what others do every 10 ms */
 	AFTER_TROUBLE_MS = 1000,
 	STOP_WAIT_S = 3,
 	PURGE_EVERY_MS = 3600 * 1000,

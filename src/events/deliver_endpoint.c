@@ -282,10 +282,10 @@ enum err attempt_call(const struct attempt *a, int64_t now_wall_ms, struct deliv
 
 struct delivery_outcome attempt_outcome(const struct attempt *a, const char *owner, const struct verdict_on_attempt *v)
 {
-	static const int results[] = {[ATTEMPT_DELIVERED] = DELIVERY_DELIVERED,
-	                              [ATTEMPT_FAILED] = DELIVERY_FAILED,
-	                              [ATTEMPT_LAST_FAILED] = DELIVERY_DEAD,
-	                              [ATTEMPT_UNDECIDED] = DELIVERY_GIVEN_BACK};
+	static const enum delivery_result results[] = {[ATTEMPT_DELIVERED] = DELIVERY_DELIVERED,
+	                                               [ATTEMPT_FAILED] = DELIVERY_FAILED,
+	                                               [ATTEMPT_LAST_FAILED] = DELIVERY_DEAD,
+	                                               [ATTEMPT_UNDECIDED] = DELIVERY_GIVEN_BACK};
 	return (struct delivery_outcome){.id = a->id,
 	                                 .lease_until = a->lease_until,
 	                                 .endpoint = a->receiver->id,

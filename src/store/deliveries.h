@@ -35,7 +35,7 @@ enum err store_deliveries_claim(struct store_tx *tx, const struct claiming *c, s
 struct delivery_outcome {
 	int64_t id, lease_until; /* as claimed */
 	const char *endpoint, *lane, *owner;
-	enum { DELIVERY_GIVEN_BACK, DELIVERY_DELIVERED, DELIVERY_FAILED, DELIVERY_DEAD } result;
+	enum delivery_result { DELIVERY_GIVEN_BACK, DELIVERY_DELIVERED, DELIVERY_FAILED, DELIVERY_DEAD } result;
 	int64_t at, next_attempt_at; /* next_attempt_at: of FAILED */
 	int status;                  /* 0: no answer */
 	const char *error;           /* a code; NULL: none */
