@@ -15,7 +15,7 @@ export const stateColours = { active: 'good', evaluation: 'info', cancelled_pend
  * summary: the chart in a sentence. Returns { element, update(data), end() }.
  */
 export function chart(kind) {
-	const canvas = h('canvas', { role: 'img' });
+	const canvas = h('canvas', { role: 'img', 'aria-label': 'Chart, its numbers are on their way' });
 	const box = h('div', { class: 'chart' }, canvas);
 	const numbers = h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Numbers of the chart' });
 	const details = h('details', {}, h('summary', {}, 'As a table'), numbers);
