@@ -88,10 +88,14 @@ describe('killed', { concurrency: true }, () => {
 
 test('a graceful stop waits for answers on their way: nothing comes twice', async () => inFolder(async ({ dir, receiver, env }) => {
   let app = await Licgate.start({ dir, env });
-  receiver.answer = (req, res) => { setTimeout(() => res.writeHead(204).end(), 700); return true; };
+  let open;
+  receiver.answer = (got, res) => { open = res; return true; };
   await install(app);
-  await until('under way', () => receiver.got.length === 1);
-  await app.stop();
+  await until('under way', () => open);
+  const stopped = app.stop();
+  await until('requests are over', () => app.log.filter((l) => l.event === 'http.stopped').length === 2);
+  open.writeHead(204).end();
+  await stopped;
   receiver.answer = null;
   app = await Licgate.start({ dir, env });
   await until('it was noted', async () => (await list(app, 'status=delivered')).length === 1);
