@@ -12,13 +12,7 @@
 #include "market/calendar.h"
 #include "market/mrr.h"
 
-enum {
-	ARENA_MAX_BYTES = 64 * 1024 * 1024,
-	JSON_MAX = 16 * 1024 * 1024,
-	CSV_MAX = 512 * 1024 * 1024,
-	CSV_PAGE = 1000,
-	PLACE_MAX = 4096
-};
+enum { ARENA_MAX_BYTES = 64 * 1024 * 1024, JSON_MAX = 16 * 1024 * 1024, CSV_PAGE = 1000, PLACE_MAX = 4096 };
 
 void write_definitions(struct jsonw *w, const struct definition *at, size_t count)
 {
@@ -95,7 +89,9 @@ static const struct definition sale_words[] = {
     {"sandbox", "sales of sandbox licences are left out"},
 };
 
+/* In the request's arena: a CSV is read on while it is sent. */
 struct sales {
+	struct store *store;
 	char from[DAY_TEXT_SIZE], to[DAY_TEXT_SIZE];
 	struct ledger_place after;
 	size_t limit;
@@ -243,67 +239,71 @@ static void sale_csv(struct csv *c, const struct market_sale *s)
 	csv_end_row(c);
 }
 
-static void reply_sales_csv(struct request *req, struct store *store, struct sales *s)
+/* The place of a page's last row lies in that page's memory, which the next page still has. */
+static enum err sales_csv(void *sales, struct arena *memory, struct csv *c, bool *ret_more)
 {
-	__cleanup_buf struct buf out = BUF_INIT(CSV_MAX);
-	struct csv c = csv(&out);
-	enum err err = OK;
-	struct arena pages[2]; /* the place of the last page is in the memory of that one */
-	int at = 0;
-	csv_header(&c, "transaction,line,sale_date,sale_type,entitlement,app,hosting,license_type,tier,old_tier,edition,"
-	               "billing_period,payment_status,maintenance_start,maintenance_end,original_transaction,currency,"
-	               "amount_cents,vendor_amount_cents");
+	struct sales *s = sales;
+	s->arena = memory;
+	enum err err = store_read(s->store, sales_read, s);
+	for (size_t i = 0; err == OK && i < s->count; i++)
+		sale_csv(c, &s->at[i]);
+	if (err == OK && s->count > 0) {
+		const struct market_sale *last = &s->at[s->count - 1];
+		s->after = (struct ledger_place){last->sale_date, last->transaction_id, last->line_id};
+	}
+	*ret_more = err == OK && s->count == s->limit;
+	return err;
+}
+
+static void reply_sales_csv(struct request *req, struct sales *s)
+{
 	s->limit = CSV_PAGE;
-	arena_init(&pages[0], ARENA_MAX_BYTES);
-	arena_init(&pages[1], ARENA_MAX_BYTES);
-	do {
-		at = !at;
-		arena_release(&pages[at]);
-		arena_init(&pages[at], ARENA_MAX_BYTES);
-		s->arena = &pages[at];
-		err = store_read(store, sales_read, s);
-		for (size_t i = 0; err == OK && i < s->count; i++)
-			sale_csv(&c, &s->at[i]);
-		if (err == OK && s->count > 0)
-			s->after = (struct ledger_place){s->at[s->count - 1].sale_date, s->at[s->count - 1].transaction_id,
-			                                 s->at[s->count - 1].line_id};
-	} while (err == OK && out.err == OK && s->count == s->limit);
-	arena_release(&pages[0]);
-	arena_release(&pages[1]);
-	if (err != OK)
-		reply_err(req, err);
-	else
-		reply_csv(req, "transactions", &out);
+	s->after = (struct ledger_place){0};
+	reply_csv_list(req, &(struct csv_list){
+	                        .name = "transactions",
+	                        .columns = "transaction,line,sale_date,sale_type,entitlement,app,hosting,license_type,tier,"
+	                                   "old_tier,edition,billing_period,payment_status,maintenance_start,"
+	                                   "maintenance_end,original_transaction,currency,amount_cents,vendor_amount_cents",
+	                        .rows = sales_csv,
+	                        .state = s});
+}
+
+static void reply_sales_json(struct request *req, struct sales *s, const struct list_params *p)
+{
+	__cleanup(arena_release) struct arena arena;
+	arena_init(&arena, ARENA_MAX_BYTES);
+	s->arena = &arena;
+	s->sums_too = p->cursor.len == 0; /* of all pages: with the first */
+	s->limit = p->limit + 1;          /* one more tells whether there is a next page */
+	enum err err = store_read(s->store, sales_read, s);
+	__cleanup_buf struct buf json = BUF_INIT(JSON_MAX);
+	if (err == OK)
+		sales_json(&json, s, p->limit);
+	reply_json_or_err(req, err, &json);
 }
 
 void admin_books_transactions(struct request *req, void *room)
 {
-	struct store *store = ((const struct admin *)room)->connect->store;
 	struct range r;
-	struct sales s = {.sums_too = false};
+	struct sales *s = arena_zalloc(&req->arena, sizeof(*s));
+	if (!s) {
+		reply_err(req, ERR_NOMEM);
+		return;
+	}
+	s->store = ((const struct admin *)room)->connect->store;
 	if (!range_read(req, &r))
 		return;
-	if (!place_of_cursor(&req->arena, r.list.cursor, &s.after)) {
+	if (!place_of_cursor(&req->arena, r.list.cursor, &s->after)) {
 		reply_problem(req, 400, "bad_request", "cursor: not one of ours", NULL, 0);
 		return;
 	}
-	day_text(r.from >= 0 ? r.from : 0, s.from);
+	day_text(r.from >= 0 ? r.from : 0, s->from);
 	if (r.to >= 0)
-		day_text(r.to, s.to);
+		day_text(r.to, s->to);
 	else
-		memcpy(s.to, "9999-12-31", DAY_TEXT_SIZE);
-	if (r.list.csv) {
-		reply_sales_csv(req, store, &s);
-		return;
-	}
-	__cleanup(arena_release) struct arena arena;
-	arena_init(&arena, ARENA_MAX_BYTES);
-	s.arena = &arena;
-	s.sums_too = r.list.cursor.len == 0; /* of all pages: with the first */
-	s.limit = r.list.limit + 1;          /* one more tells whether there is a next page */
-	enum err err = store_read(store, sales_read, &s);
-	__cleanup_buf struct buf json = BUF_INIT(JSON_MAX);
-	if (err == OK)
-		sales_json(&json, &s, r.list.limit);
-	reply_json_or_err(req, err, &json);
+		memcpy(s->to, "9999-12-31", DAY_TEXT_SIZE);
+	if (r.list.csv)
+		reply_sales_csv(req, s);
+	else
+		reply_sales_json(req, s, &r.list);
 }

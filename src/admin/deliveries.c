@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "admin/csv.h"
 #include "admin/params.h"
 #include "admin/parts.h"
 #include "base/cleanup.h"
@@ -17,7 +16,6 @@
 enum {
 	PAGE_ARENA_MAX = 16 * 1024 * 1024,
 	JSON_MAX = 16 * 1024 * 1024,
-	CSV_MAX = 512 * 1024 * 1024,
 	ENDPOINT_ID_MAX = 64,
 	REPLAY_PIECE = 1000, /* events of the journal */
 	REPLAY_PIECES_MAX = 100,
@@ -25,8 +23,10 @@ enum {
 
 /* ---- list ---- */
 
+/* In the request's arena: a CSV is read on while it is sent. */
 struct page {
-	const struct delivery_filter *filter;
+	struct store *store;
+	struct delivery_filter filter;
 	struct arena *arena;
 	struct delivery_row *at;
 	size_t count;
@@ -35,7 +35,7 @@ struct page {
 static enum err page_read(struct store_tx *tx, void *arg)
 {
 	struct page *p = arg;
-	return store_delivery_list(tx, p->filter, p->arena, &p->at, &p->count);
+	return store_delivery_list(tx, &p->filter, p->arena, &p->at, &p->count);
 }
 
 static void write_status(struct jsonw *w, const struct delivery_row *d)
@@ -72,23 +72,23 @@ static void write_delivery(struct jsonw *w, const struct delivery_row *d)
 	jw_end_obj(w);
 }
 
-static void reply_page(struct request *req, const struct admin *a, struct page *p, struct delivery_filter *f)
+static void reply_page(struct request *req, struct page *p)
 {
+	__cleanup(arena_release) struct arena arena;
 	__cleanup_buf struct buf json = BUF_INIT(JSON_MAX);
 	struct jsonw w = jsonw(&json);
-	const size_t limit = f->limit++; /* one more tells whether there is a next page */
-	enum err err = store_read(a->connect->store, page_read, p);
+	const size_t limit = p->filter.limit++; /* one more tells whether there is a next page */
+	arena_init(&arena, PAGE_ARENA_MAX);
+	p->arena = &arena;
+	enum err err = store_read(p->store, page_read, p);
 	jw_obj(&w);
 	jw_key(&w, "deliveries");
 	jw_arr(&w);
 	for (size_t i = 0; err == OK && i < p->count && i < limit; i++)
 		write_delivery(&w, &p->at[i]);
 	jw_end_arr(&w);
-	if (err == OK && p->count > limit) {
-		char cursor[24];
-		snprintf(cursor, sizeof(cursor), "%lld", (long long)p->at[limit - 1].id);
-		jw_kz(&w, "next", cursor);
-	}
+	if (err == OK && p->count > limit)
+		number_cursor_write(&w, p->at[limit - 1].id);
 	jw_end_obj(&w);
 	reply_json_or_err(req, err, &json);
 }
@@ -113,28 +113,29 @@ static void csv_row(struct csv *c, const struct delivery_row *d)
 	csv_end_row(c);
 }
 
-static void reply_all(struct request *req, const struct admin *a, struct page *p, struct delivery_filter *f)
+static enum err csv_rows(void *page, struct arena *memory, struct csv *c, bool *ret_more)
 {
-	__cleanup_buf struct buf out = BUF_INIT(CSV_MAX);
-	struct csv c = csv(&out);
-	enum err err = OK;
-	csv_header(&c, "id,event,seq,type,tenant,endpoint,status,attempts,last_status,last_error,duration_ms,created_at,"
-	               "last_attempt_at,next_attempt_at,finished_at");
-	f->before = 0;
-	f->limit = LIST_LIMIT_MAX;
-	do {
-		arena_release(p->arena);
-		arena_init(p->arena, PAGE_ARENA_MAX);
-		err = store_read(a->connect->store, page_read, p);
-		for (size_t i = 0; err == OK && i < p->count; i++) {
-			csv_row(&c, &p->at[i]);
-			f->before = p->at[i].id;
-		}
-	} while (err == OK && out.err == OK && p->count == f->limit);
-	if (err != OK)
-		reply_err(req, err);
-	else
-		reply_csv(req, "deliveries", &out);
+	struct page *p = page;
+	p->arena = memory;
+	enum err err = store_read(p->store, page_read, p);
+	for (size_t i = 0; err == OK && i < p->count; i++) {
+		csv_row(c, &p->at[i]);
+		p->filter.before = p->at[i].id;
+	}
+	*ret_more = err == OK && p->count == p->filter.limit;
+	return err;
+}
+
+static void reply_all(struct request *req, struct page *p)
+{
+	p->filter.before = 0;
+	p->filter.limit = LIST_LIMIT_MAX;
+	reply_csv_list(
+	    req, &(struct csv_list){.name = "deliveries",
+	                            .columns = "id,event,seq,type,tenant,endpoint,status,attempts,last_status,last_error,"
+	                                       "duration_ms,created_at,last_attempt_at,next_attempt_at,finished_at",
+	                            .rows = csv_rows,
+	                            .state = p});
 }
 
 /* False: answered. */
@@ -149,12 +150,12 @@ static bool filter_read(struct request *req, const struct list_params *p, struct
 	else if (f.status.len > 0 && !str_eqz(f.status, "pending") && !str_eqz(f.status, "delivered") &&
 	         !str_eqz(f.status, "dead"))
 		wrong = "status: pending, delivered or dead";
-	else if (p->cursor.len > 0 && (str_to_int64(p->cursor, &f.before) != OK || f.before < 1))
-		wrong = "cursor: not one of ours";
 	if (wrong) {
 		reply_problem(req, 400, "bad_request", wrong, NULL, 0);
 		return false;
 	}
+	if (!number_cursor_read(req, p->cursor, &f.before))
+		return false;
 	*ret = f;
 	return true;
 }
@@ -162,16 +163,18 @@ static bool filter_read(struct request *req, const struct list_params *p, struct
 void admin_deliveries(struct request *req, void *room)
 {
 	struct list_params params;
-	struct delivery_filter filter;
-	if (!list_params_read(req, &params) || !filter_read(req, &params, &filter))
+	struct page *p = arena_zalloc(&req->arena, sizeof(*p));
+	if (!p) {
+		reply_err(req, ERR_NOMEM);
 		return;
-	__cleanup(arena_release) struct arena arena;
-	arena_init(&arena, PAGE_ARENA_MAX);
-	struct page p = {.filter = &filter, .arena = &arena};
+	}
+	p->store = ((const struct admin *)room)->connect->store;
+	if (!list_params_read(req, &params) || !filter_read(req, &params, &p->filter))
+		return;
 	if (params.csv)
-		reply_all(req, room, &p, &filter);
+		reply_all(req, p);
 	else
-		reply_page(req, room, &p, &filter);
+		reply_page(req, p);
 }
 
 /* ---- replay ---- */

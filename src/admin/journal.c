@@ -3,16 +3,17 @@
  * Read on the admin listener's own threads, a bounded page at a time. CSV gives all rows: it walks the same pages. */
 #include <string.h>
 
-#include "admin/csv.h"
 #include "admin/params.h"
 #include "admin/parts.h"
 #include "base/cleanup.h"
 
-enum { PAGE_ARENA_MAX = 64 * 1024 * 1024, JSON_MAX = 64 * 1024 * 1024, CSV_MAX = 512 * 1024 * 1024 };
+enum { PAGE_ARENA_MAX = 64 * 1024 * 1024, JSON_MAX = 64 * 1024 * 1024 };
 
 /* ---- events ---- */
 
+/* In the request's arena, as all of these: a CSV is read on while it is sent. */
 struct events {
+	struct store *store;
 	int64_t after;
 	struct str type, tenant;
 	size_t limit;
@@ -41,11 +42,14 @@ static void event_write(struct jsonw *w, const struct event_row *row)
 		w->out->err = text.err;
 }
 
-static void events_reply_json(struct request *req, const struct admin *a, struct events *e)
+static void events_reply_json(struct request *req, struct events *e)
 {
+	__cleanup(arena_release) struct arena arena;
 	__cleanup_buf struct buf json = BUF_INIT(JSON_MAX);
 	struct jsonw w = jsonw(&json);
-	enum err err = store_read(a->connect->store, events_read, e);
+	arena_init(&arena, PAGE_ARENA_MAX);
+	e->arena = &arena;
+	enum err err = store_read(e->store, events_read, e);
 	jw_obj(&w);
 	jw_key(&w, "events");
 	jw_arr(&w);
@@ -58,46 +62,44 @@ static void events_reply_json(struct request *req, const struct admin *a, struct
 	reply_json_or_err(req, err, &json);
 }
 
-static void events_reply_csv(struct request *req, const struct admin *a, struct events *e)
+static enum err events_csv(void *events, struct arena *memory, struct csv *c, bool *ret_more)
 {
-	__cleanup_buf struct buf out = BUF_INIT(CSV_MAX);
-	struct csv c = csv(&out);
+	struct events *e = events;
 	char at[TIME_TEXT_SIZE];
-	enum err err = OK;
-	csv_header(&c, "seq,id,type,tenant,at,event");
-	e->limit = LIST_LIMIT_MAX;
-	do {
-		arena_release(e->arena);
-		arena_init(e->arena, PAGE_ARENA_MAX);
-		err = store_read(a->connect->store, events_read, e);
-		for (size_t i = 0; err == OK && i < e->count; i++) {
-			const struct event_row *row = &e->at[i];
-			time_text(row->at, at);
-			csv_int(&c, row->seq);
-			csv_z(&c, row->id);
-			csv_z(&c, row->type);
-			csv_z(&c, row->tenant);
-			csv_z(&c, at);
-			csv_z(&c, row->json);
-			csv_end_row(&c);
-			e->after = row->seq;
-		}
-	} while (err == OK && out.err == OK && e->count == e->limit);
-	if (err != OK)
-		reply_err(req, err);
-	else
-		reply_csv(req, "events", &out);
+	e->arena = memory;
+	enum err err = store_read(e->store, events_read, e);
+	for (size_t i = 0; err == OK && i < e->count; i++) {
+		const struct event_row *row = &e->at[i];
+		time_text(row->at, at);
+		csv_int(c, row->seq);
+		csv_z(c, row->id);
+		csv_z(c, row->type);
+		csv_z(c, row->tenant);
+		csv_z(c, at);
+		csv_z(c, row->json);
+		csv_end_row(c);
+		e->after = row->seq;
+	}
+	*ret_more = err == OK && e->count == e->limit;
+	return err;
 }
 
 static void events_reply(struct request *req, const struct admin *a, const struct list_params *p, struct str tenant)
 {
-	__cleanup(arena_release) struct arena arena;
-	arena_init(&arena, PAGE_ARENA_MAX);
-	struct events e = {.after = p->after, .type = p->type, .tenant = tenant, .limit = p->limit, .arena = &arena};
+	struct events *e = arena_alloc(&req->arena, sizeof(*e));
+	if (!e) {
+		reply_err(req, ERR_NOMEM);
+		return;
+	}
+	*e = (struct events){.store = a->connect->store,
+	                     .after = p->after,
+	                     .type = p->type,
+	                     .tenant = tenant,
+	                     .limit = p->csv ? LIST_LIMIT_MAX : p->limit};
 	if (p->csv)
-		events_reply_csv(req, a, &e);
+		reply_csv_list(req, &(struct csv_list){"events", "seq,id,type,tenant,at,event", events_csv, e});
 	else
-		events_reply_json(req, a, &e);
+		events_reply_json(req, e);
 }
 
 void admin_events(struct request *req, void *room)
@@ -123,6 +125,7 @@ void admin_tenant_events(struct request *req, void *room)
 /* ---- feedback ---- */
 
 struct feedback {
+	struct store *store;
 	int64_t before;
 	size_t limit;
 	struct arena *arena;
@@ -136,12 +139,15 @@ static enum err feedback_read(struct store_tx *tx, void *arg)
 	return store_feedback_list(tx, f->before, f->limit, f->arena, &f->at, &f->count);
 }
 
-static void feedback_reply_json(struct request *req, const struct admin *a, struct feedback *f)
+static void feedback_reply_json(struct request *req, struct feedback *f)
 {
+	__cleanup(arena_release) struct arena arena;
 	__cleanup_buf struct buf json = BUF_INIT(JSON_MAX);
 	struct jsonw w = jsonw(&json);
 	size_t limit = f->limit++; /* one more tells whether there is a next page */
-	enum err err = store_read(a->connect->store, feedback_read, f);
+	arena_init(&arena, PAGE_ARENA_MAX);
+	f->arena = &arena;
+	enum err err = store_read(f->store, feedback_read, f);
 	jw_obj(&w);
 	jw_key(&w, "feedback");
 	jw_arr(&w);
@@ -155,69 +161,49 @@ static void feedback_reply_json(struct request *req, const struct admin *a, stru
 		jw_end_obj(&w);
 	}
 	jw_end_arr(&w);
-	if (err == OK && f->count > limit) {
-		char cursor[24];
-		snprintf(cursor, sizeof(cursor), "%lld", (long long)f->at[limit - 1].id);
-		jw_kz(&w, "next", cursor);
-	}
+	if (err == OK && f->count > limit)
+		number_cursor_write(&w, f->at[limit - 1].id);
 	jw_end_obj(&w);
 	reply_json_or_err(req, err, &json);
 }
 
-static void feedback_reply_csv(struct request *req, const struct admin *a, struct feedback *f)
+static enum err feedback_csv(void *feedback, struct arena *memory, struct csv *c, bool *ret_more)
 {
-	__cleanup_buf struct buf out = BUF_INIT(CSV_MAX);
-	struct csv c = csv(&out);
-	enum err err = OK;
-	csv_header(&c, "id,tenant,account_id,message,at");
-	f->before = 0;
-	f->limit = LIST_LIMIT_MAX;
-	do {
-		arena_release(f->arena);
-		arena_init(f->arena, PAGE_ARENA_MAX);
-		err = store_read(a->connect->store, feedback_read, f);
-		for (size_t i = 0; err == OK && i < f->count; i++) {
-			csv_int(&c, f->at[i].id);
-			csv_z(&c, f->at[i].client_key);
-			csv_z(&c, f->at[i].account_id);
-			csv_z(&c, f->at[i].message);
-			csv_time(&c, f->at[i].at);
-			csv_end_row(&c);
-			f->before = f->at[i].id;
-		}
-	} while (err == OK && out.err == OK && f->count == f->limit);
-	if (err != OK)
-		reply_err(req, err);
-	else
-		reply_csv(req, "feedback", &out);
-}
-
-/* Decimal, not negative; empty gives 0. False: answered 400. */
-static bool number_cursor(struct request *req, struct str cursor, int64_t *ret)
-{
-	int64_t n = 0;
-	if (cursor.len > 0 && (str_to_int64(cursor, &n) != OK || n < 0)) {
-		reply_problem(req, 400, "bad_request", "cursor: not one of ours", NULL, 0);
-		return false;
+	struct feedback *f = feedback;
+	f->arena = memory;
+	enum err err = store_read(f->store, feedback_read, f);
+	for (size_t i = 0; err == OK && i < f->count; i++) {
+		csv_int(c, f->at[i].id);
+		csv_z(c, f->at[i].client_key);
+		csv_z(c, f->at[i].account_id);
+		csv_z(c, f->at[i].message);
+		csv_time(c, f->at[i].at);
+		csv_end_row(c);
+		f->before = f->at[i].id;
 	}
-	*ret = n;
-	return true;
+	*ret_more = err == OK && f->count == f->limit;
+	return err;
 }
 
 void admin_feedback(struct request *req, void *room)
 {
 	struct list_params p;
-	struct feedback f = {0};
-	if (!list_params_read(req, &p) || !number_cursor(req, p.cursor, &f.before))
+	struct feedback *f = arena_zalloc(&req->arena, sizeof(*f));
+	if (!f) {
+		reply_err(req, ERR_NOMEM);
 		return;
-	__cleanup(arena_release) struct arena arena;
-	arena_init(&arena, PAGE_ARENA_MAX);
-	f.limit = p.limit;
-	f.arena = &arena;
-	if (p.csv)
-		feedback_reply_csv(req, room, &f);
-	else
-		feedback_reply_json(req, room, &f);
+	}
+	f->store = ((const struct admin *)room)->connect->store;
+	if (!list_params_read(req, &p) || !number_cursor_read(req, p.cursor, &f->before))
+		return;
+	if (p.csv) {
+		f->before = 0;
+		f->limit = LIST_LIMIT_MAX;
+		reply_csv_list(req, &(struct csv_list){"feedback", "id,tenant,account_id,message,at", feedback_csv, f});
+		return;
+	}
+	f->limit = p.limit;
+	feedback_reply_json(req, f);
 }
 
 /* ---- refused requests ---- */
@@ -263,7 +249,7 @@ void admin_failures(struct request *req, void *room)
 	struct failure *at = NULL;
 	size_t count = 0;
 	int64_t skip = 0;
-	if (!list_params_read(req, &p) || !number_cursor(req, p.cursor, &skip))
+	if (!list_params_read(req, &p) || !number_cursor_read(req, p.cursor, &skip))
 		return;
 	__cleanup(arena_release) struct arena arena;
 	arena_init(&arena, PAGE_ARENA_MAX);
@@ -282,11 +268,8 @@ void admin_failures(struct request *req, void *room)
 	for (; err == OK && i < count && i < end; i++)
 		failure_write(&w, &at[i]);
 	jw_end_arr(&w);
-	if (err == OK && i < count) {
-		char cursor[24];
-		snprintf(cursor, sizeof(cursor), "%zu", i);
-		jw_kz(&w, "next", cursor);
-	}
+	if (err == OK && i < count)
+		number_cursor_write(&w, (int64_t)i);
 	jw_end_obj(&w);
 	reply_json_or_err(req, err, &out);
 }

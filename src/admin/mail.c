@@ -2,17 +2,16 @@
  * has none. */
 #include "store/mail.h"
 
-#include <stdio.h>
-
-#include "admin/csv.h"
 #include "admin/params.h"
 #include "admin/parts.h"
 #include "base/cleanup.h"
 #include "events/mail_template.h"
 
-enum { PAGE_ARENA_MAX = 16 * 1024 * 1024, JSON_MAX = 16 * 1024 * 1024, CSV_MAX = 512 * 1024 * 1024 };
+enum { PAGE_ARENA_MAX = 16 * 1024 * 1024, JSON_MAX = 16 * 1024 * 1024 };
 
+/* In the request's arena: a CSV is read on while it is sent. */
 struct mail_page {
+	struct store *store;
 	int64_t before;
 	size_t limit;
 	struct arena *arena;
@@ -23,10 +22,16 @@ struct mail_page {
 	int64_t suppressed;
 };
 
+static enum err rows_read(struct store_tx *tx, void *arg)
+{
+	struct mail_page *p = arg;
+	return store_mail_list(tx, p->before, p->limit, p->arena, &p->at, &p->count);
+}
+
 static enum err page_read(struct store_tx *tx, void *arg)
 {
 	struct mail_page *p = arg;
-	enum err err = store_mail_list(tx, p->before, p->limit, p->arena, &p->at, &p->count);
+	enum err err = rows_read(tx, p);
 	if (err == OK)
 		err = store_mail_counts(tx, p->arena, &p->counts, &p->count_count);
 	return err == OK ? store_suppression_count(tx, &p->suppressed) : err;
@@ -69,13 +74,15 @@ static void write_mail(struct jsonw *w, const struct mail_row *m)
 	jw_end_obj(w);
 }
 
-static void reply_page(struct request *req, const struct admin *a, struct mail_page *p)
+static void reply_page(struct request *req, const struct config *c, struct mail_page *p)
 {
+	__cleanup(arena_release) struct arena arena;
 	__cleanup_buf struct buf json = BUF_INIT(JSON_MAX);
 	struct jsonw w = jsonw(&json);
-	const struct config *c = a->connect->config;
 	const size_t limit = p->limit++; /* one more tells whether there is a next page */
-	const enum err err = store_read(a->connect->store, page_read, p);
+	arena_init(&arena, PAGE_ARENA_MAX);
+	p->arena = &arena;
+	const enum err err = store_read(p->store, page_read, p);
 	jw_obj(&w);
 	jw_kbool(&w, "server", c->smtp_url != NULL);
 	jw_kint(&w, "ending_days", c->mail_ending_days);
@@ -91,66 +98,67 @@ static void reply_page(struct request *req, const struct admin *a, struct mail_p
 	for (size_t i = 0; err == OK && i < p->count && i < limit; i++)
 		write_mail(&w, &p->at[i]);
 	jw_end_arr(&w);
-	if (err == OK && p->count > limit) {
-		char cursor[24];
-		snprintf(cursor, sizeof(cursor), "%lld", (long long)p->at[limit - 1].id);
-		jw_kz(&w, "next", cursor);
-	}
+	if (err == OK && p->count > limit)
+		number_cursor_write(&w, p->at[limit - 1].id);
 	jw_end_obj(&w);
 	reply_json_or_err(req, err, &json);
 }
 
-static void reply_all(struct request *req, const struct admin *a, struct mail_page *p)
+static void csv_row(struct csv *c, const struct mail_row *m)
 {
-	__cleanup_buf struct buf out = BUF_INIT(CSV_MAX);
-	struct csv c = csv(&out);
-	enum err err = OK;
-	csv_header(&c, "id,template,event,tenant,entitlement,status,result,attempts,next_attempt_at,created_at,updated_at");
+	csv_int(c, m->id);
+	csv_z(c, m->template);
+	csv_z(c, m->event);
+	csv_z(c, m->tenant);
+	csv_z(c, m->entitlement);
+	csv_z(c, m->status);
+	csv_z(c, m->result);
+	csv_int(c, m->attempts);
+	csv_time(c, str_eqz(str_of(m->status), "queued") ? m->next_at : 0);
+	csv_time(c, m->created_at);
+	csv_time(c, m->updated_at);
+	csv_end_row(c);
+}
+
+static enum err csv_rows(void *page, struct arena *memory, struct csv *c, bool *ret_more)
+{
+	struct mail_page *p = page;
+	p->arena = memory;
+	enum err err = store_read(p->store, rows_read, p);
+	for (size_t i = 0; err == OK && i < p->count; i++) {
+		csv_row(c, &p->at[i]);
+		p->before = p->at[i].id;
+	}
+	*ret_more = err == OK && p->count == p->limit;
+	return err;
+}
+
+static void reply_all(struct request *req, struct mail_page *p)
+{
 	p->before = 0;
 	p->limit = LIST_LIMIT_MAX;
-	do {
-		arena_release(p->arena);
-		arena_init(p->arena, PAGE_ARENA_MAX);
-		err = store_read(a->connect->store, page_read, p);
-		for (size_t i = 0; err == OK && i < p->count; i++) {
-			const struct mail_row *m = &p->at[i];
-			csv_int(&c, m->id);
-			csv_z(&c, m->template);
-			csv_z(&c, m->event);
-			csv_z(&c, m->tenant);
-			csv_z(&c, m->entitlement);
-			csv_z(&c, m->status);
-			csv_z(&c, m->result);
-			csv_int(&c, m->attempts);
-			csv_time(&c, str_eqz(str_of(m->status), "queued") ? m->next_at : 0);
-			csv_time(&c, m->created_at);
-			csv_time(&c, m->updated_at);
-			csv_end_row(&c);
-			p->before = m->id;
-		}
-	} while (err == OK && out.err == OK && p->count == p->limit);
-	if (err != OK)
-		reply_err(req, err);
-	else
-		reply_csv(req, "mail", &out);
+	reply_csv_list(req, &(struct csv_list){.name = "mail",
+	                                       .columns = "id,template,event,tenant,entitlement,status,result,attempts,"
+	                                                  "next_attempt_at,created_at,updated_at",
+	                                       .rows = csv_rows,
+	                                       .state = p});
 }
 
 void admin_mail(struct request *req, void *room)
 {
+	const struct connect *c = ((const struct admin *)room)->connect;
 	struct list_params params;
-	struct mail_page p = {0};
-	if (!list_params_read(req, &params))
-		return;
-	if (params.cursor.len > 0 && (str_to_int64(params.cursor, &p.before) != OK || p.before < 0)) {
-		reply_problem(req, 400, "bad_request", "cursor: not one of ours", NULL, 0);
+	struct mail_page *p = arena_zalloc(&req->arena, sizeof(*p));
+	if (!p) {
+		reply_err(req, ERR_NOMEM);
 		return;
 	}
-	__cleanup(arena_release) struct arena arena;
-	arena_init(&arena, PAGE_ARENA_MAX);
-	p.limit = params.limit;
-	p.arena = &arena;
+	p->store = c->store;
+	if (!list_params_read(req, &params) || !number_cursor_read(req, params.cursor, &p->before))
+		return;
+	p->limit = params.limit;
 	if (params.csv)
-		reply_all(req, room, &p);
+		reply_all(req, p);
 	else
-		reply_page(req, room, &p);
+		reply_page(req, c->config, p);
 }

@@ -1,6 +1,8 @@
 /* params.c - reads query parameters strictly: a typo in a filter must not quietly give everything. */
 #include "admin/params.h"
 
+#include <stdio.h>
+
 #include "base/b64.h"
 #include "base/cleanup.h"
 #include "http/reply.h"
@@ -78,6 +80,22 @@ bool cursor_read(struct arena *a, struct str text, struct str *ret_last)
 		return false;
 	*ret_last = (struct str){(const char *)out, len};
 	return true;
+}
+
+bool number_cursor_read(struct request *req, struct str cursor, int64_t *ret)
+{
+	int64_t id = 0;
+	if (cursor.len > 0 && (str_to_int64(cursor, &id) != OK || id < 0))
+		return bad(req, "cursor: not one of ours");
+	*ret = id;
+	return true;
+}
+
+void number_cursor_write(struct jsonw *w, int64_t last)
+{
+	char cursor[24];
+	snprintf(cursor, sizeof(cursor), "%lld", (long long)last);
+	jw_kz(w, "next", cursor);
 }
 
 /* "number,length of the text,text and key" */

@@ -2,6 +2,7 @@
 #pragma once
 #include "admin/list.h"
 #include "base/buf.h"
+#include "base/jsonw.h"
 #include "http/request.h"
 
 enum { LIST_LIMIT_DEFAULT = 50, LIST_LIMIT_MAX = 500 };
@@ -22,6 +23,9 @@ bool limit_parse(struct str text, size_t *ret);
 void cursor_write(struct buf *out, struct str last);
 /* False: not a cursor of ours. An empty text gives an empty key: from the start. */
 bool cursor_read(struct arena *a, struct str text, struct str *ret_last);
+/* A cursor that is a number: the last id of a list from the newest to the oldest. None is 0. False: answered 400. */
+bool number_cursor_read(struct request *req, struct str cursor, int64_t *ret);
+void number_cursor_write(struct jsonw *w, int64_t last); /* the answer's member "next" */
 /* The same for a list that is sorted: the last one's value goes with its key. */
 void place_write(struct buf *out, const struct tenant_place *last);
 bool place_read(struct arena *a, struct str text, struct tenant_place *ret);

@@ -14,40 +14,6 @@ static void cleanup_page(struct tenant_page *p)
 	tenant_page_release(p);
 }
 
-void reply_csv(struct request *req, const char *name, struct buf *text)
-{
-	char disposition[80];
-	snprintf(disposition, sizeof(disposition), "attachment; filename=\"%s.csv\"", name);
-	const struct header h = {"Content-Disposition", str_of(disposition)};
-	if (text->err == OK)
-		reply(req, 200, "text/csv; charset=utf-8", buf_text(text), &h, 1);
-	else
-		reply_err(req, text->err);
-}
-
-void reply_json_or_err(struct request *req, enum err err, struct buf *json)
-{
-	if (err == OK)
-		err = json->err;
-	if (err == OK)
-		reply_json(req, 200, json);
-	else
-		reply_err(req, err);
-}
-
-const struct tenant *tenant_of_path(struct request *req, const struct admin *a)
-{
-	struct str key;
-	const struct tenant *t = NULL;
-	if (segment_decode(&req->arena, req->params.part[0], &key))
-		t = tenants_find(a->connect->tenants, key);
-	if (t)
-		request_hold_tenant(req, t);
-	else
-		reply_problem(req, 404, "no_such_tenant", "no tenant has this clientKey", NULL, 0);
-	return t;
-}
-
 static bool filter_read(struct request *req, const struct list_params *p, struct tenant_filter *ret)
 {
 	struct tenant_filter f = {.query = p->query, .descending = p->descending, .limit = p->csv ? 0 : p->limit};

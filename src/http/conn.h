@@ -1,4 +1,4 @@
-/* conn.h - the insides of the server, shared by server.c, conn.c, request.c, reply.c and access.c alone.
+/* conn.h - the insides of the server, shared by the files of this folder alone.
  *
  * A connection and the one request it carries at a time are one block of memory: an ordinary request allocates
  * nothing here. Thread rule: everything belongs to the connection's worker but for what is atomic, and for what the
@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/metrics.h"
 #include "http/framing.h"
+#include "http/reply.h"
 #include "http/request.h"
 #include "http/server.h"
 #include "http/stream.h"
@@ -116,7 +117,7 @@ void conn_request_begins(struct http_conn *c);
 void conn_request_ends(struct http_conn *c);
 void conn_request_waits(struct http_conn *c);
 void conn_unref(struct http_conn *c);
-/* Of a stream: none while it lives, the request's once it ends, over at once. */
+/* Of an answer that goes on: none, the request's from now on, over at once. */
 void conn_without_deadline(struct http_conn *c);
 void conn_deadline_again(struct http_conn *c);
 void conn_cut(struct http_conn *c);
@@ -140,7 +141,8 @@ size_t request_unescape(void *server, struct MHD_Connection *mhd, char *text);
 void stream_detach(struct stream *s);
 
 /* reply.c: queues it with the usual headers and lets go of it; NULL is out of memory. */
-void reply_response(struct request *req, int status, struct MHD_Response *response, const char *content_type);
+void reply_response(struct request *req, int status, struct MHD_Response *response, const char *content_type,
+                    const struct header *headers, size_t count);
 /* 503; of the request, which its job still holds, the id alone is used. */
 void reply_abandoned(struct http_conn *c);
 

@@ -85,11 +85,12 @@ static void queue(struct http_conn *c, int status, struct draft d)
 	c->status = queued ? status : 0;
 }
 
-void reply_response(struct request *req, int status, struct MHD_Response *response, const char *content_type)
+void reply_response(struct request *req, int status, struct MHD_Response *response, const char *content_type,
+                    const struct header *headers, size_t count)
 {
 	struct draft d = {response, true};
 	if (d.response)
-		add_headers(&d, req, content_type, NULL, 0);
+		add_headers(&d, req, content_type, headers, count);
 	queue(req->conn, status, d);
 }
 

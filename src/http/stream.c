@@ -105,7 +105,7 @@ struct stream *reply_stream(struct request *req, const char *content_type, size_
 	if (!response)
 		stream_unref(s);
 	conn_without_deadline(c);
-	reply_response(req, 200, response, content_type);
+	reply_response(req, 200, response, content_type, NULL, 0);
 	if (atomic_load(&c->server->stopping))
 		stream_end(s);
 	if (c->stage == STAGE_REPLIED)

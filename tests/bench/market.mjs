@@ -12,11 +12,11 @@ import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { environment } from '../e2e/lib/licgate.mjs';
 import { license, sale } from '../e2e/lib/marketplace.mjs';
 
 const project = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
-const binary = process.env.LICGATE_BINARY ?? path.join(project, 'build/release/licgate');
+process.env.LICGATE_BINARY ??= path.join(project, 'build/release/licgate');
+const { binary, environment, Licgate } = await import('../e2e/lib/licgate.mjs');
 const [licences, transactions] = [Number(process.argv[2] ?? 100000), Number(process.argv[3] ?? 300000)];
 const dir = mkdtempSync(path.join(process.env.BENCH_DIR ?? os.tmpdir(), 'licgate-market-'));
 const database = path.join(dir, 'licgate.db');
@@ -82,10 +82,23 @@ if (process.argv[2] === 'serve') {
     show('poll with nothing new', again, ratio(again));
     show('poll with nothing new, once more', third, ratio(third));
     console.log(`database: ${(statSync(database).size / 1e6).toFixed(0)} MB`);
+    await downloads();
   } finally {
     server.kill();
     if (!process.env.BENCH_KEEP) rmSync(dir, { recursive: true });
     else console.log(dir);
+  }
+
+  /* The books' longest CSV, and what it takes of the server's memory. */
+  async function downloads() {
+    const app = await Licgate.start({ dir, env });
+    const memory = (name) => Number(readFileSync(`/proc/${app.child.pid}/status`, 'utf8').match(new RegExp(`${name}:\\s+(\\d+)`))[1]) / 1024;
+    await app.admin('books/transactions?limit=1');
+    const before = memory('VmRSS'), began = process.hrtime.bigint();
+    const { text } = await app.admin('books/transactions?format=csv');
+    const seconds = Number(process.hrtime.bigint() - began) / 1e9;
+    console.log(`transactions as CSV: ${(text.length / 1e6).toFixed(0)} MB in ${seconds.toFixed(2)} s, at most ${(memory('VmHWM') - before).toFixed(0)} MB more memory`);
+    await app.stop({ keep: true });
   }
 
   function importCsv() {

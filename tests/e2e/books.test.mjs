@@ -238,3 +238,15 @@ test('books as CSV; wrong questions are refused', async (t) => {
   assert.equal(text.trim().split('\r\n').length, 1 + market.transactions.length);
   assert.doesNotMatch(text, /customer\.example|Tina|Springfield/);
 });
+
+test('a CSV of many pages has each sale once, in order', async (t) => {
+  const { market, dir, server } = await drifting(t);
+  market.transactions = Array.from({ length: 2500 }, (_, n) => sale({ transactionId: `AT-${n % 7}`, transactionLineItemId: `L-${n}` }, n % 50));
+  await sync(dir, market);
+  const { all } = await allSales(server, '');
+  const { text, headers } = await server.admin('books/transactions?format=csv');
+  assert.equal(headers['content-disposition'], 'attachment; filename="transactions.csv"');
+  const rows = text.trim().split('\r\n').slice(1).map((row) => row.split(',').slice(0, 2).join());
+  assert.equal(new Set(rows).size, 2500);
+  assert.deepEqual(rows, all.map((s) => `${s.transaction},${s.line}`));
+});

@@ -4,6 +4,7 @@
 
 #include "base/timers.h"
 #include "http/conn.h"
+#include "http/pages.h"
 #include "http/reply.h"
 #include "http/stream.h"
 
@@ -13,7 +14,9 @@ enum {
 	SMALL_BODY = 10,
 	MAX_BODY = 4096,
 	BIG_BYTES = 16 * 1024 * 1024,
-	STREAM_PENDING = 64 * 1024
+	STREAM_PENDING = 64 * 1024,
+	PAGE_LINES = 5000, /* of six bytes */
+	MANY_PAGES = 20,
 };
 
 struct test_server {
@@ -29,6 +32,7 @@ struct test_server {
 	unsigned waiting_count;
 	struct stream *streams[16]; /* of /stream, in order: the test's; under lock */
 	unsigned stream_count;
+	atomic_int pages; /* of /pages/NAME, made so far */
 	char *big;
 };
 

@@ -105,6 +105,64 @@ static void open_stream(struct request *req, void *room)
 	pthread_mutex_unlock(&t->lock);
 }
 
+/* Numbers of five digits, one a line. Each page also reads what the page before left in its memory. */
+struct counting {
+	atomic_int *made;
+	int page, pages;
+	int fails_at; /* page; 0: none */
+	bool hollow;  /* every second page is empty */
+	const char *last;
+};
+
+static enum err count_on(void *counting, struct arena *memory, struct buf *out, bool *ret_more)
+{
+	struct counting *c = counting;
+	const int page = c->page++;
+	atomic_fetch_add(c->made, 1);
+	if (c->fails_at == c->page)
+		return ERR_BUSY;
+	assert_true(page == 0 || atoi(c->last) == page - 1);
+	assert_non_null(arena_alloc(memory, ARENA_FIRST_BYTES)); /* what follows is freed with it */
+	c->last = arena_printf(memory, "%d", page);
+	for (int i = 0; i < PAGE_LINES && !(c->hollow && page % 2); i++)
+		buf_printf(out, "%05d\n", (page * PAGE_LINES + i) % 100000);
+	*ret_more = c->page < c->pages;
+	return OK;
+}
+
+/* /pages/NAME */
+static void paged(struct request *req, void *room)
+{
+	struct test_server *t = room;
+	static const struct {
+		const char *name;
+		struct counting how;
+	} kinds[] = {
+	    {"one", {.pages = 1}},
+	    {"many", {.pages = MANY_PAGES}},
+	    {"hollow", {.pages = MANY_PAGES, .hollow = true}},
+	    {"endless", {.pages = INT32_MAX}},
+	    {"fails", {.pages = MANY_PAGES, .fails_at = 1}},
+	    {"breaks", {.pages = MANY_PAGES, .fails_at = 3}},
+	};
+	req->on_end = count_end;
+	req->on_end_arg = t;
+	struct counting *c = arena_zalloc(&req->arena, sizeof(*c));
+	assert_non_null(c);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (str_eqz(req->params.part[0], kinds[i].name))
+			*c = kinds[i].how;
+	c->made = &t->pages;
+	const struct header h = {"X-Good", STR("yes")};
+	reply_pages(req, &(struct pages){.next = count_on,
+	                                 .state = c,
+	                                 .page_max = 1024 * 1024,
+	                                 .memory_max = 64 * 1024,
+	                                 .content_type = "text/plain",
+	                                 .headers = &h,
+	                                 .header_count = 1});
+}
+
 static void headers(struct request *req, void *room)
 {
 	(void)room;
@@ -153,6 +211,7 @@ static const struct route rows[] = {
     {METHOD_GET, "/silent", AUTH_NONE, 1, 0, silent},
     {METHOD_GET, "/big", AUTH_NONE, 1, 0, big},
     {METHOD_GET, "/stream", AUTH_NONE, 1, 0, open_stream},
+    {METHOD_GET, "/pages/NAME", AUTH_NONE, 1, 0, paged},
     {METHOD_GET, "/headers", AUTH_NONE, 1, 0, headers},
     {METHOD_GET, "/refused", AUTH_SELF, 1, 0, refused},
     {METHOD_GET, "/busy", AUTH_NONE, 1, 0, busy},
