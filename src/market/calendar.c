@@ -44,11 +44,17 @@ int64_t month_last_day(int64_t month)
 	return month_first_day(month + 1) - 1;
 }
 
+static bool is_last_of_month(int64_t day)
+{
+	return day == month_last_day(month_of_day(day));
+}
+
+/* 31 January and 28 February, 30 April and 31 May too. */
 static bool same_day_of_month(int64_t start, int64_t end)
 {
 	const int64_t day = start - month_first_day(month_of_day(start));
 	const int64_t end_day = end - month_first_day(month_of_day(end));
-	return day == end_day || (day > end_day && end == month_last_day(month_of_day(end))); /* 31 January, 28 February */
+	return day == end_day || (is_last_of_month(end) && (day > end_day || is_last_of_month(start)));
 }
 
 int64_t whole_months(int64_t start, int64_t end)

@@ -120,8 +120,8 @@ static const struct market_sale *first_new_sale(const struct market_case *c, con
 	const struct market_sale *first = NULL;
 	for (size_t i = 0; i < c->sale_count; i++) {
 		const struct market_sale *s = &c->sales[i];
-		if (is(s->sale_type, "new") && s->sale_date && strcmp(s->sale_date, from) >= 0 &&
-		    (!first || strcmp(s->sale_date, first->sale_date) < 0))
+		if (is(s->sale_type, "new") && !is(s->license_type, "EVALUATION") && s->sale_date &&
+		    strcmp(s->sale_date, from) >= 0 && (!first || strcmp(s->sale_date, first->sale_date) < 0))
 			first = s;
 	}
 	return first;
@@ -279,7 +279,7 @@ static void upgraded(const struct market_case *c, const struct market_sale *s, s
 	if (!e)
 		return;
 	e->previous = line_before(c, s);
-	for (size_t i = 0; i < c->sale_count; i++) {
+	for (size_t i = 0; !is(s->license_key, "") && i < c->sale_count; i++) {
 		const struct market_sale *o = &c->sales[i];
 		if (!is(o->sale_type, "refund") || !same(o->sale_date, s->sale_date))
 			continue;

@@ -90,15 +90,25 @@ static bool line_of(const struct market_sale *s, struct mrr_line *ret)
 	return change || months;
 }
 
+/* An Upgrade or Downgrade that begins on the day when the term before it ends stands for the term that follows. */
+static bool change_takes_over(const struct mrr_line *lines, size_t count, int64_t day)
+{
+	for (size_t i = 0; i < count; i++)
+		if (lines[i].kind == MRR_CHANGE && lines[i].start == day && lines[i].end > day)
+			return true;
+	return false;
+}
+
 int64_t mrr_on(const struct mrr_line *lines, size_t count, int64_t day)
 {
 	int64_t term = INT64_MIN, sum = 0;
+	const bool over = change_takes_over(lines, count, day);
 	for (size_t i = 0; i < count; i++)
 		if (lines[i].kind == MRR_TERM && lines[i].start <= day && day <= lines[i].end && lines[i].start > term)
 			term = lines[i].start;
 	for (size_t i = 0; i < count; i++) {
 		const struct mrr_line *l = &lines[i];
-		if (l->start > day || day > l->end)
+		if (l->start > day || day > l->end || (over && day == l->end))
 			continue;
 		if (l->kind == MRR_TERM ? l->start == term : l->term_start >= term)
 			sum += l->monthly_cents;
@@ -193,6 +203,18 @@ static bool refund_line(const struct walk *w, const struct market_sale *s, struc
 	return ret->start <= ret->end;
 }
 
+static bool never_paid(const struct market_sale *s)
+{
+	return is(s->payment_status, "uncollectible");
+}
+
+/* The original was never counted. */
+static bool pays_back_nothing(const struct walk *w, const struct market_sale *refund)
+{
+	const struct market_sale *original = market_original(refund, w->sales, w->count);
+	return original && never_paid(original);
+}
+
 static enum err count_currency(struct walk *w, const char *currency)
 {
 	struct mrr_month *months = months_of(w->books, currency);
@@ -202,10 +224,12 @@ static enum err count_currency(struct walk *w, const char *currency)
 	for (size_t i = 0; i < w->count; i++) {
 		const struct market_sale *s = &w->sales[i];
 		const bool refund = is(s->sale_type, "refund");
-		if (strcmp(s->currency, currency) != 0 || (!refund && is(s->payment_status, "uncollectible")))
+		if (strcmp(s->currency, currency) != 0 || (!refund && never_paid(s)))
 			continue;
 		if (refund)
 			count_refund(w->books, months, s, market_repriced(s, w->sales, w->count));
+		if (refund && pays_back_nothing(w, s))
+			continue;
 		if (refund ? refund_line(w, s, &w->lines[n]) : line_of(s, &w->lines[n]))
 			n++;
 		else

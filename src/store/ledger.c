@@ -96,9 +96,11 @@ enum err store_ledger_sums(struct store_tx *tx, const char *from, const char *to
 	struct row_list list = {.arena = a, .item_size = sizeof(struct ledger_sum)};
 	__cleanup(rows_close) struct rows r = sql_query(
 	    tx,
-	    "SELECT s.sale_date, s.currency, CASE WHEN s.sale_type = 'refund' AND EXISTS (SELECT 1 FROM "
-	    "market_sales u WHERE u.license_key = s.license_key AND u.sale_date = s.sale_date AND u.sale_type = "
-	    "'upgrade') THEN 'repricing' WHEN s.sale_type = 'refund' THEN 'refund' WHEN s.payment_status = "
+	    "SELECT s.sale_date, s.currency, CASE WHEN s.sale_type = 'refund' AND s.license_key <> '' AND EXISTS (SELECT "
+	    "1 FROM market_sales u WHERE u.license_key IN (SELECT s.license_key UNION SELECT l.row_key UNION SELECT "
+	    "m.value FROM market_aliases m WHERE m.row_key = l.row_key AND m.kind IN ('entitlement_number', 'sen', "
+	    "'addon_license_id')) AND u.sale_date = s.sale_date AND u.sale_type = 'upgrade') THEN 'repricing' WHEN "
+	    "s.sale_type = 'refund' THEN 'refund' WHEN s.payment_status = "
 	    "'uncollectible' THEN 'uncollectible' ELSE 'sale' END, s.price_cents, s.vendor_cents" SALES_WITH_LICENSE
 	    "WHERE s.sale_date >= $1 AND s.sale_date <= $2 AND" NO_SANDBOX "ORDER BY s.sale_date",
 	    V_Z(from), V_Z(to));
@@ -230,7 +232,8 @@ enum err store_trials_each(struct store_tx *tx,
 	    "SELECT l.row_key, l.status, l.license_type, l.maintenance_start, COALESCE(l.evaluation_start, "
 	    "l.maintenance_start), (SELECT MIN(s.sale_date) FROM market_sales s WHERE s.license_key IN (SELECT l.row_key "
 	    "UNION SELECT m.value FROM market_aliases m WHERE m.row_key = l.row_key AND m.kind IN ('entitlement_number', "
-	    "'sen', 'addon_license_id')) AND s.sale_type = 'new' AND s.sale_date >= COALESCE(l.evaluation_start, "
+	    "'sen', 'addon_license_id')) AND s.sale_type = 'new' AND COALESCE(s.license_type, '') <> 'EVALUATION' AND "
+	    "s.sale_date >= COALESCE(l.evaluation_start, "
 	    "l.maintenance_start)) FROM market_licenses l WHERE l.sandbox = 0 AND (l.evaluation_start IS NOT NULL OR "
 	    "l.license_type = 'EVALUATION')",
 	    NULL, 0);

@@ -112,6 +112,20 @@ static void where_terms_meet_no_month_counts_twice_or_not_at_all(void **state)
 	                    "2026-01 mrr=1500 new=1500 customers=2\n2026-02 mrr=1500 customers=2");
 }
 
+/* A tier that changes at the renewal: reports call the whole new term an Upgrade or a Downgrade. */
+static void a_change_at_the_renewal_takes_the_term_s_place(void **state)
+{
+	struct market_fixture *m = *state;
+	sell(m, (struct line){"1", "E-1", "new", "2026-02-28", "2026-02-28", "2026-03-31", "Monthly", 2000, 0, 0});
+	sell(m, (struct line){"2", "E-1", "downgrade", "2026-03-31", "2026-03-31", "2026-04-30", "Monthly", 1500, 0, 0});
+	sell(m, (struct line){"3", "E-1", "upgrade", "2026-04-30", "2026-04-30", "2026-05-31", "Monthly", 3000, 0, 0});
+	sell(m, (struct line){"4", "E-1", "renewal", "2026-05-31", "2026-05-31", "2026-06-30", "Monthly", 3000, 0, 0});
+	assert_string_equal(mrr_text(m, "2026-02-01", "2026-07-01", "2026-12-31"),
+	                    "2026-02 mrr=2000 new=2000 customers=1\n2026-03 mrr=1500 less=500 customers=1\n"
+	                    "2026-04 mrr=3000 more=1500 customers=1\n2026-05 mrr=3000 customers=1\n"
+	                    "2026-06 mrr=3000 customers=1\n2026-07 churn=3000");
+}
+
 static void upgrades_and_downgrades(void **state)
 {
 	struct market_fixture *m = *state;
@@ -135,6 +149,18 @@ static void refunds_take_away_what_was_sold(void **state)
 	                    "2026-02 mrr=18333 customers=2\n"
 	                    "2026-03 mrr=7500 less=2500 churn=8333 refunds=-130001 customers=1\n"
 	                    "2026-04 mrr=7500 customers=1");
+}
+
+/* What never brought anything is not taken away when it is credited. */
+static void a_refund_of_what_was_never_paid_takes_nothing_away(void **state)
+{
+	struct market_fixture *m = *state;
+	sell(m, (struct line){"1", "E-1", "new", "2026-01-01", "2026-01-01", "2027-01-01", "Annual", 120000, 0, 0});
+	sell(m, (struct line){"2", "E-1", "upgrade", "2026-03-01", "2026-03-01", "2027-01-01", "Annual", 50000, 0,
+	                      "uncollectible"});
+	sell(m, (struct line){"3", "E-1", "refund", "2026-04-10", "2026-03-01", "2027-01-01", "Annual", -50000, "2", 0});
+	assert_string_equal(mrr_text(m, "2026-03-01", "2026-04-01", "2026-12-31"),
+	                    "2026-03 mrr=10000 customers=1\n2026-04 mrr=10000 refunds=-50000 customers=1");
 }
 
 static void a_repricing_is_no_loss(void **state)
@@ -216,9 +242,57 @@ static void months_are_calendar_months(void **state)
 		int64_t months;
 	} cases[] = {{"2026-03-15", "2026-09-15", 6},  {"2026-03-15", "2026-09-14", 6}, {"2026-03-15", "2026-09-20", 0},
 	             {"2026-01-31", "2026-02-28", 1},  {"2026-02-28", "2026-03-28", 1}, {"2026-01-01", "2026-12-31", 12},
-	             {"2024-02-29", "2025-02-28", 12}, {"2026-03-02", "2026-03-02", 0}};
+	             {"2024-02-29", "2025-02-28", 12}, {"2026-03-02", "2026-03-02", 0}, {"2026-04-30", "2026-05-31", 1},
+	             {"2026-02-28", "2027-02-27", 12}, {"2026-02-28", "2026-03-30", 1}};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		assert_int_equal(whole_months(day_or(cases[i].start, 0), day_or(cases[i].end, 0)), cases[i].months);
+}
+
+struct sums {
+	struct arena *arena;
+	struct ledger_sum *at;
+	size_t count;
+};
+
+static enum err run_sums(struct store_tx *tx, void *arg)
+{
+	struct sums *s = arg;
+	return store_ledger_sums(tx, "2026-01-01", "2026-12-31", s->arena, &s->at, &s->count);
+}
+
+/* "2026-06 repricing 1 -6000" of each month and kind. */
+static const char *sums_text(struct market_fixture *m)
+{
+	static char out[1000];
+	struct sums s = {.arena = &m->arena};
+	size_t len = 0;
+	out[0] = '\0';
+	assert_int_equal(store_read(m->fixture.store, run_sums, &s), OK);
+	for (size_t i = 0; i < s.count; i++)
+		len += (size_t)snprintf(out + len, sizeof out - len, "%s%s %s %lld %lld", len ? "\n" : "", s.at[i].month,
+		                        s.at[i].kind, (long long)s.at[i].count, (long long)s.at[i].price_cents);
+	return out;
+}
+
+/* The refund was told under the licence's SEN, the upgrade beside it under the entitlement it has since. */
+static void a_repricing_under_two_ids_is_one(void **state)
+{
+	struct market_fixture *m = *state;
+	const struct market_license l = {.row_key = "E-1", .status = "active", .license_type = "COMMERCIAL"};
+	poll_license(m, &l);
+	poll_alias(m, "E-1", "sen", "SEN-1");
+	sell(m, (struct line){"1", "SEN-1", "refund", "2026-06-15", 0, 0, 0, -6000, 0, 0});
+	sell(m, (struct line){"2", "E-1", "upgrade", "2026-06-15", "2026-06-15", "2026-12-15", "Annual", 12000, 0, 0});
+	sell(m, (struct line){"3", "E-2", "refund", "2026-06-15", 0, 0, 0, -500, 0, 0});
+	assert_string_equal(sums_text(m), "2026-06 refund 1 -500\n2026-06 repricing 1 -6000\n2026-06 sale 1 12000");
+}
+
+static void lines_that_name_no_licence_are_no_repricing(void **state)
+{
+	struct market_fixture *m = *state;
+	sell(m, (struct line){"1", "", "refund", "2026-06-15", 0, 0, 0, -6000, 0, 0});
+	sell(m, (struct line){"2", "", "upgrade", "2026-06-15", "2026-06-15", "2026-12-15", "Annual", 12000, 0, 0});
+	assert_string_equal(sums_text(m), "2026-06 refund 1 -6000\n2026-06 sale 1 12000");
 }
 
 static enum err run_trials(struct store_tx *tx, void *arg)
@@ -263,11 +337,34 @@ static void evaluations_by_month(void **state)
 	trials_release(&a.trials);
 }
 
+/* The reports have a line of 0 for some evaluations. */
+static void an_evaluation_s_own_line_is_no_purchase(void **state)
+{
+	struct market_fixture *m = *state;
+	struct ask a = {.from = ""};
+	begin_trial(m, "E-1", "2026-01-05", "inactive", "EVALUATION");
+	const struct market_sale s = {.transaction_id = "1",
+	                              .license_key = "E-1",
+	                              .sale_type = "new",
+	                              .license_type = "EVALUATION",
+	                              .sale_date = "2026-01-05"};
+	poll_sale(m, &s);
+	assert_int_equal(store_read(m->fixture.store, run_trials, &a), OK);
+	assert_int_equal(a.trials.total.started, 1);
+	assert_int_equal(a.trials.total.converted, 0);
+	trials_release(&a.trials);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(monthly_and_annual_count_alike, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(where_terms_meet_no_month_counts_twice_or_not_at_all, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_change_at_the_renewal_takes_the_term_s_place, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_refund_of_what_was_never_paid_takes_nothing_away, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_repricing_under_two_ids_is_one, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(lines_that_name_no_licence_are_no_repricing, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(an_evaluation_s_own_line_is_no_purchase, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(upgrades_and_downgrades, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(refunds_take_away_what_was_sold, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_repricing_is_no_loss, set_up, tear_down),

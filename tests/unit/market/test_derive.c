@@ -59,6 +59,10 @@ static void sale_word(struct given *g, struct market_sale *s, struct str word)
 		s->news_previous = "{\"paymentStatus\":\"Open\"}";
 	else if (str_eqz(word, "failed_before"))
 		s->news_previous = "{\"paymentStatus\":\"Uncollectible\"}";
+	else if (str_eqz(word, "trial"))
+		s->license_type = "EVALUATION";
+	else if (str_eqz(word, "noid"))
+		s->license_key = "";
 	else if (str_starts(word, of))
 		s->original_id = copy(g, (struct str){word.ptr + of.len, word.len - of.len});
 	else if (str_starts(word, tier))
