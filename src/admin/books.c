@@ -85,8 +85,12 @@ static const struct definition sale_words[] = {
     {"sales_cents", "lines other than refunds, without those that were never paid (uncollectible)"},
     {"refunds_cents", "refund lines without an upgrade of the same day and licence beside them"},
     {"repriced_cents", "refund lines with such an upgrade: a re-pricing, not a loss"},
-    {"net_cents", "sales_cents + refunds_cents + repriced_cents; net_vendor_cents: the vendor's part"},
-    {"sandbox", "sales of sandbox licences are left out"},
+    {"uncollectible_cents", "lines that were never paid: not in the net"},
+    {"net_cents", "sales_cents + refunds_cents + repriced_cents"},
+    {"net_vendor_cents", "the vendor's part of the net"},
+    {"count", "lines of the month, of whatever kind"},
+    {"month", "of the sale, a refund's own; days and months are UTC"},
+    {"sandbox", "sales of sandbox licences are left out, and lines that have no day of sale"},
 };
 
 /* In the request's arena: a CSV is read on while it is sent. */

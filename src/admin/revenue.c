@@ -9,7 +9,7 @@
 #include "market/mrr.h"
 #include "market/trials.h"
 
-enum { ARENA_MAX_BYTES = 4 * 1024 * 1024, JSON_MAX = 16 * 1024 * 1024 };
+enum { ARENA_MAX_BYTES = 4 * 1024 * 1024, JSON_MAX = 16 * 1024 * 1024, BEHIND_DAYS_MAX = 366 };
 static const int64_t DAY_MS = 86400000;
 
 /* ---- recurring revenue ---- */
@@ -21,15 +21,22 @@ static const struct definition mrr_words[] = {
      "months of its term), rounded to a cent; of an Upgrade or Downgrade: its price over the rest of "
      "the term; of a Refund: minus the part of its original that was paid back, from that day on, with an "
      "Upgrade of the same day beside it minus all of it"},
-    {"term", "a line counts from maintenance start to end; where two terms of a licence meet, the later counts"},
+    {"term",
+     "a line counts from maintenance start to end; where two terms of a licence meet, the later counts, also where "
+     "an Upgrade or Downgrade begins the later one"},
     {"new_cents", "MRR of licences that had none in the month before, returning ones too"},
     {"expansion_cents", "what licences have more than in the month before"},
     {"contraction_cents", "what licences have less than in the month before, and still have some"},
     {"churn_cents", "MRR in the month before of licences that have none now"},
     {"churn_rate", "churn_cents over the MRR of the month before"},
     {"refunds_cents", "money paid back in the month, re-pricings (repriced_cents) not among it"},
-    {"left_out",
-     "sandbox licences, lines never paid (uncollectible), lines of an unknown type or without a term (unplaced)"},
+    {"repriced_cents", "money paid back in the month with an upgrade of the same day and licence beside it"},
+    {"customers", "licences that have MRR on that day"},
+    {"new_customers", "of those: that had none in the month before, returning ones too"},
+    {"churned_customers", "licences that had MRR in the month before and have none now"},
+    {"customer_churn_rate", "churned_customers over the customers of the month before"},
+    {"left_out", "sandbox licences, lines never paid (uncollectible) and refunds of such, lines of an unknown type or "
+                 "without a term (unplaced)"},
 };
 
 struct mrr_answer {
@@ -44,14 +51,19 @@ static enum err answer_mrr(struct store_tx *tx, void *arg)
 	const char *first = NULL, *last = NULL;
 	__cleanup(arena_release) struct arena arena;
 	arena_init(&arena, ARENA_MAX_BYTES);
-	enum err err = store_ledger_span(tx, &arena, &first, &last);
+	char latest[DAY_TEXT_SIZE];
+	day_text(m->today + BEHIND_DAYS_MAX, latest);
+	enum err err = store_ledger_span(tx, latest, &arena, &first, &last);
 	if (err != OK)
 		return err;
-	/* a server whose clock is behind the report believes the report */
+	/* a server whose clock is behind the report believes the report, but no date that cannot be */
 	const int64_t today = day_or(last, 0) > m->today ? day_or(last, 0) : m->today;
 	int64_t from = month_of_day(m->range->from >= 0 ? m->range->from : day_or(first, today));
-	int64_t to = month_of_day(m->range->to >= 0 && m->range->to < today ? m->range->to : today);
-	to = to < from ? from : to;
+	const int64_t to = month_of_day(m->range->to >= 0 && m->range->to < today ? m->range->to : today);
+	if (to < from) { /* before the first sale, or to come: nothing */
+		m->books = (struct mrr_books){.from = from, .to = to};
+		return OK;
+	}
 	from = to - from >= MRR_MONTHS_MAX ? to - MRR_MONTHS_MAX + 1 : from;
 	return mrr_read(tx, from, to, today, &m->books);
 }
@@ -91,7 +103,7 @@ static void mrr_csv(struct buf *out, const struct mrr_books *b)
 	struct csv c = csv(out);
 	char text[MONTH_TEXT_SIZE];
 	csv_header(&c, "month,currency,mrr_cents,new_cents,expansion_cents,contraction_cents,churn_cents,refunds_cents,"
-	               "repriced_cents,customers,new_customers,churned_customers,churn_rate");
+	               "repriced_cents,customers,new_customers,churned_customers,churn_rate,customer_churn_rate");
 	for (int64_t month = b->from; month <= b->to; month++)
 		for (size_t i = 0; i < b->currencies; i++) {
 			const struct mrr_month *m = mrr_month(b, i, month);
@@ -103,6 +115,7 @@ static void mrr_csv(struct buf *out, const struct mrr_books *b)
 			for (size_t n = 0; n < sizeof numbers / sizeof *numbers; n++)
 				csv_int(&c, numbers[n]);
 			csv_rate(&c, m->churn, m->mrr + m->churn + m->contraction - m->expansion - m->new_mrr);
+			csv_rate(&c, m->churned_customers, m->customers + m->churned_customers - m->new_customers);
 			csv_end_row(&c);
 		}
 }

@@ -41,7 +41,8 @@ static const struct {
     [DRIFT_TWO_TENANTS] =
         {"two_tenants",
          "The licence's ids fit two sites that are both installed (after a site import, as a rule): it "
-         "counts for the one installed last. Have the app removed from the site that is not used any more."},
+         "counts for the one that the stronger id fits, else for the one that came last. Have the app removed from the "
+         "site that is not used any more."},
     [DRIFT_TWO_LICENSES] =
         {"two_licenses",
          "The site has two licences in force: the one tied by the strongest id counts. Ask the customer "
@@ -75,7 +76,7 @@ struct known {
 	int64_t override_ended;
 	enum market_tie tie;
 	unsigned in_force; /* licences, sandboxes not among them */
-	bool force, paid, sandbox, licensed;
+	bool force, paid, sandbox, ended;
 };
 
 struct work {
@@ -186,8 +187,18 @@ static void found_license(struct work *w, enum drift_kind kind, const struct mar
 
 static bool is_paid_now(const struct work *w, const struct market_license *l)
 {
-	return !l->sandbox && market_in_force(l) && market_is_paid(l) && l->maintenance_end &&
-	       strcmp(l->maintenance_end, w->today) >= 0;
+	return !l->sandbox && market_in_force(l) && market_is_paid(l) &&
+	       (!l->maintenance_end || strcmp(l->maintenance_end, w->today) >= 0);
+}
+
+/* A licence for the customer's own servers, which no site here will ever be. */
+static bool is_self_hosted(const struct market_license *l)
+{
+	static const char *const hostings[] = {"server", "data_center", "datacenter"};
+	for (size_t i = 0; i < sizeof hostings / sizeof *hostings; i++)
+		if (l->hosting && strcmp(l->hosting, hostings[i]) == 0)
+			return true;
+	return false;
 }
 
 /* The order of join.c, over what is known so far. */
@@ -208,7 +219,7 @@ static enum err visit_license(void *arg, const struct market_license *l, const s
 	if (m->contested && market_in_force(l) && !l->sandbox)
 		found_license(w, DRIFT_TWO_TENANTS, l, m->client_key);
 	if (!m->client_key) {
-		if (is_paid_now(w, l))
+		if (is_paid_now(w, l) && !is_self_hosted(l))
 			found_license(w, DRIFT_NEVER_SEEN, l, NULL);
 		return w->err;
 	}
@@ -229,7 +240,7 @@ static enum err visit_license(void *arg, const struct market_license *l, const s
 	k->force = market_in_force(l);
 	k->paid = is_paid_now(w, l);
 	k->sandbox = l->sandbox;
-	k->licensed = k->force;
+	k->ended = market_status_is(l, "inactive");
 	return w->err;
 }
 
@@ -295,7 +306,7 @@ static bool visit_tenant(void *arg, const struct tenant *t)
 	const struct license_decision d = lookups_state_at(w->lookups, t, w->now);
 	const struct known *k = w->slot_count ? known_find(w, t->client_key) : NULL;
 	const bool reported = k && k->row_key, by_override = d.source == SOURCE_OVERRIDE;
-	if (reported && !k->licensed && licensed(d.state) && !by_override)
+	if (reported && k->ended && licensed(d.state) && !by_override)
 		found_tenant(w, DRIFT_EXPIRED_THERE, t, &d, k);
 	if (reported && k->paid && refused(d.state) && !by_override)
 		found_tenant(w, DRIFT_UNLICENSED_HERE, t, &d, k);

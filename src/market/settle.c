@@ -65,6 +65,7 @@ static void write_previous(struct buf *out, const struct market_event *e, const 
 		                             {"sale_type", s->sale_type},
 		                             {"sale_date", s->sale_date},
 		                             {"tier", s->tier},
+		                             {"edition", s->edition},
 		                             {"billing_period", s->billing_period},
 		                             {"maintenance_end", s->maintenance_end}};
 		write_facts(out, FACTS(facts), s);

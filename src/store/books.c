@@ -193,6 +193,11 @@ const char *market_tie_name(enum market_tie tie)
 	return names[tie];
 }
 
+int market_tie_worth(enum market_tie tie)
+{
+	return tie == TIE_SEN ? TIE_ENTITLEMENT : (int)tie;
+}
+
 enum err store_market_app(struct store_tx *tx, struct str app_key)
 {
 	enum err err = sql_run(tx, NULL, "DELETE FROM market_app WHERE app_key <> $1", V_STR(app_key));
@@ -216,6 +221,7 @@ enum err store_market_app(struct store_tx *tx, struct str app_key)
 enum err store_market_tenant(struct store_tx *tx, struct str row_key, struct arena *a, struct market_match *ret)
 {
 	struct market_match match = {0};
+	bool gone = false;
 	__cleanup(rows_close) struct rows r =
 	    sql_query(tx,
 	              "SELECT a.client_key, " TIE " AS tie, t.status, m.row_key" TIES "WHERE m.row_key = $1" TIES_FIT
@@ -225,12 +231,15 @@ enum err store_market_tenant(struct store_tx *tx, struct str row_key, struct are
 	while (rows_next(&r)) {
 		const enum market_tie tie = (enum market_tie)row_int(&r, 1);
 		const char *client_key = row_text(&r, 0, NULL), *status = row_text(&r, 2, NULL);
-		if (r.err != OK || (match.client_key && tie != match.tie))
+		if (r.err != OK || (match.client_key && market_tie_worth(tie) != market_tie_worth(match.tie)))
 			break;
-		if (!match.client_key)
+		const bool first = !match.client_key;
+		if (first)
 			match = (struct market_match){.row_key = row_text(&r, 3, a), .client_key = row_text(&r, 0, a), .tie = tie};
-		else if (strcmp(client_key, match.client_key) != 0 && strcmp(status, "uninstalled") != 0)
-			match.contested = true; /* the best is not uninstalled either: it would not come first */
+		if (first)
+			gone = strcmp(status, "uninstalled") == 0;
+		else if (!gone && strcmp(client_key, match.client_key) != 0 && strcmp(status, "uninstalled") != 0)
+			match.contested = true;
 	}
 	if (r.err != OK)
 		return r.err;

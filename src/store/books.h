@@ -57,6 +57,9 @@ enum err store_market_sale_told(struct store_tx *tx, const struct market_sale *s
 /* By which id a licence and a tenant are one: the smaller, the more it is worth. */
 enum market_tie { TIE_ENTITLEMENT = 1, TIE_SEN, TIE_CLOUD, TIE_HOST };
 const char *market_tie_name(enum market_tie tie);
+/* Entitlement and SEN are one licence's alone: two tenants that tell them contest it, whichever of the two each tells.
+ */
+int market_tie_worth(enum market_tie tie);
 struct market_match {
 	const char *row_key, *client_key;
 	enum market_tie tie;

@@ -49,10 +49,14 @@ enum err store_ledger_list(struct store_tx *tx, const char *from, const char *to
 	return OK;
 }
 
-enum err store_ledger_span(struct store_tx *tx, struct arena *a, const char **ret_first, const char **ret_last)
+enum err store_ledger_span(struct store_tx *tx, const char *latest, struct arena *a, const char **ret_first,
+                           const char **ret_last)
 {
-	__cleanup(rows_close) struct rows r = sql_query_values(
-	    tx, "SELECT (SELECT MIN(sale_date) FROM market_sales), (SELECT MAX(sale_date) FROM market_sales)", NULL, 0);
+	__cleanup(rows_close) struct rows r =
+	    sql_query(tx,
+	              "SELECT (SELECT MIN(sale_date) FROM market_sales), (SELECT MAX(sale_date) FROM market_sales "
+	              "WHERE sale_date <= $1)",
+	              V_Z(latest));
 	if (rows_next(&r)) {
 		*ret_first = row_text(&r, 0, a);
 		*ret_last = row_text(&r, 1, a);

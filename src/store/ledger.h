@@ -12,8 +12,9 @@ struct ledger_place {
 /* Sales of those days (YYYY-MM-DD, both included) behind that place, in order, at most max. */
 enum err store_ledger_list(struct store_tx *tx, const char *from, const char *to, const struct ledger_place *after,
                            size_t max, struct arena *a, struct market_sale **ret, size_t *ret_count);
-/* Days of the first and the last sale; NULL where there is none. */
-enum err store_ledger_span(struct store_tx *tx, struct arena *a, const char **ret_first, const char **ret_last);
+/* Days of the first sale and of the last one up to that day; NULL where there is none. */
+enum err store_ledger_span(struct store_tx *tx, const char *latest, struct arena *a, const char **ret_first,
+                           const char **ret_last);
 struct ledger_sum {
 	const char *month; /* YYYY-MM */
 	const char *currency;

@@ -18,10 +18,12 @@ struct tie {
 
 struct walk {
 	struct buf row_key, client_key; /* of the licence at hand, and of its best tenant */
-	struct buf texts[5];            /* app_key status license_type tier maintenance_end */
+	struct buf rival;               /* the first tenant that is there and whose ids are worth as much as any */
+	struct buf texts[6];            /* app_key status license_type tier maintenance_end hosting */
 	struct market_license license;
 	struct tie best;
-	bool open, tied, contested;
+	int64_t rival_worth;
+	bool open, tied, rivals;
 };
 
 static bool before(const struct tie *a, const struct tie *b)
@@ -52,10 +54,23 @@ static void take_license(struct walk *w, struct rows *r)
 	    .maintenance_end = keep(&w->texts[4], row_text(r, 5, NULL)),
 	    .sandbox = row_bool(r, 6),
 	    .changed_at = row_int(r, 7),
+	    .hosting = keep(&w->texts[5], row_text(r, 13, NULL)),
 	};
 	w->open = true;
 	w->tied = false;
-	w->contested = false;
+	w->rivals = false;
+	w->rival_worth = INT64_MAX;
+}
+
+static void take_rival(struct walk *w, const char *client_key, int64_t worth)
+{
+	if (worth < w->rival_worth) {
+		w->rival_worth = worth;
+		w->rivals = false;
+		(void)keep(&w->rival, client_key);
+	} else if (worth == w->rival_worth && !str_eqz(buf_text(&w->rival), client_key)) {
+		w->rivals = true;
+	}
 }
 
 static void take_tie(struct walk *w, struct rows *r)
@@ -64,11 +79,8 @@ static void take_tie(struct walk *w, struct rows *r)
 	if (!client_key)
 		return;
 	const struct tie t = {row_int(r, 9), row_int(r, 10), row_int(r, 11), row_int(r, 12)};
-	const bool same = w->tied && str_eqz(buf_text(&w->client_key), client_key);
-	const bool equal = w->tied && !same && t.tie == w->best.tie && t.gone == 0 && w->best.gone == 0;
-	if (w->tied && t.tie < w->best.tie)
-		w->contested = false;
-	w->contested = w->contested || equal;
+	if (t.gone == 0)
+		take_rival(w, client_key, market_tie_worth((enum market_tie)t.tie));
 	if (w->tied && !before(&t, &w->best))
 		return;
 	w->best = t;
@@ -83,7 +95,7 @@ static enum err tell(struct walk *w,
 	const struct market_match match = {.row_key = w->license.row_key,
 	                                   .client_key = w->tied ? buf_text(&w->client_key).ptr : NULL,
 	                                   .tie = (enum market_tie)w->best.tie,
-	                                   .contested = w->contested};
+	                                   .contested = w->tied && w->best.gone == 0 && w->rivals};
 	return fn(arg, &w->license, &match, w->tied && w->best.gone != 0);
 }
 
@@ -91,6 +103,7 @@ static void walk_release(struct walk *w)
 {
 	buf_release(&w->row_key);
 	buf_release(&w->client_key);
+	buf_release(&w->rival);
 	for (size_t i = 0; i < sizeof w->texts / sizeof *w->texts; i++)
 		buf_release(&w->texts[i]);
 }
@@ -100,7 +113,8 @@ enum err store_market_each(struct store_tx *tx,
                                           bool tenant_gone),
                            void *arg)
 {
-	__cleanup(walk_release) struct walk w = {.row_key = BUF_INIT(KEY_MAX), .client_key = BUF_INIT(KEY_MAX)};
+	__cleanup(walk_release) struct walk w = {
+	    .row_key = BUF_INIT(KEY_MAX), .client_key = BUF_INIT(KEY_MAX), .rival = BUF_INIT(KEY_MAX)};
 	for (size_t i = 0; i < sizeof w.texts / sizeof *w.texts; i++)
 		w.texts[i] = BUF_INIT(KEY_MAX);
 	__cleanup(rows_close) struct rows r = sql_query_values(
@@ -108,7 +122,8 @@ enum err store_market_each(struct store_tx *tx,
 	    "SELECT l.row_key, l.app_key, l.status, l.license_type, l.tier, l.maintenance_end, l.sandbox, l.changed_at, "
 	    "t.client_key, CASE m.kind WHEN 'entitlement_number' THEN 1 WHEN 'entitlement_id' THEN 1 WHEN 'sen' THEN 2 "
 	    "WHEN 'addon_license_id' THEN 2 WHEN 'cloud_id' THEN 3 ELSE 4 END, CASE t.status WHEN 'uninstalled' THEN 1 "
-	    "ELSE 0 END, a.last_seen, t.installed_at FROM market_licenses l LEFT JOIN market_aliases m ON m.row_key = "
+	    "ELSE 0 END, a.last_seen, t.installed_at, l.hosting FROM market_licenses l LEFT JOIN market_aliases m ON "
+	    "m.row_key = "
 	    "l.row_key AND m.kind IN ('entitlement_number', 'entitlement_id', 'sen', 'addon_license_id', 'cloud_id', "
 	    "'host') LEFT JOIN aliases a ON a.kind = m.kind AND a.value = m.value LEFT JOIN tenants t ON t.client_key = "
 	    "a.client_key WHERE NOT EXISTS (SELECT 1 FROM market_app x WHERE x.app_key <> l.app_key) ORDER BY l.row_key",

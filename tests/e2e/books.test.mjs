@@ -131,6 +131,12 @@ test('polls killed at any point and run again give the same', { timeout: 600000 
   await assertBooks(server, year);
 });
 
+/* Rows of a CSV answer, each an object by the header's names. */
+function csvRows(text) {
+  const lines = text.trim().split('\r\n').map((line) => [...line.matchAll(/("(?:[^"]|"")*"|[^,]*)(?:,|$)/g)].map((m) => m[1].replace(/^"(.*)"$/s, '$1').replaceAll('""', '"')));
+  return lines.slice(1).map((cells) => Object.fromEntries(lines[0].filter(Boolean).map((name, i) => [name, cells[i]])));
+}
+
 /* Tenants and licences in every relation to each other. */
 async function drifting(t) {
   const world = await Atlassian.start(), market = await Marketplace.start(), dir = folder(t);
@@ -193,7 +199,7 @@ test('drift: each kind of difference, what to do about it, as JSON, CSV and by k
 
 test('a tenant shows its purchase, whichever side came first, by the strongest id', async (t) => {
   const { world, market, dir, server, install } = await drifting(t);
-  const paid = (n) => [sale({ transactionId: 'AT-1', purchase: { saleDate: '2026-01-05' } }, n), sale({ transactionId: 'AT-2', purchase: { saleDate: '2026-02-05', saleType: 'Renewal', billingPeriod: 'Annual', purchasePrice: 1200.5, vendorAmount: 900.38 } }, n)];
+  const paid = (n) => [sale({ transactionId: 'AT-1', purchase: { saleDate: '2026-01-05' } }, n), sale({ transactionId: 'AT-2', purchase: { saleDate: '2026-02-05', saleType: 'Renewal', appEdition: 'standard', billingPeriod: 'Annual', purchasePrice: 1200.5, vendorAmount: 900.38 } }, n)];
   market.licenses = [license({ tier: '50 Users', appEdition: 'advanced' }, 1)];
   market.transactions = paid(1);
   const early = await install('early', 1, active());
@@ -218,6 +224,12 @@ test('a tenant shows its purchase, whichever side came first, by the strongest i
   await sync(dir, market);
   const [event] = (await server.events('&type=purchase.cancelled'));
   assert.deepEqual([event.data.tenant, event.data.entitlement, event.data.effective_at, event.data.previous.status], [early.clientKey, 'E-100001', '2026-12-31T00:00:00Z', 'active']);
+  // an upgrade says which edition and tier it was before
+  const today = new Date().toISOString().slice(0, 10);
+  market.transactions.push(sale({ transactionId: 'AT-3', lastUpdated: today, purchase: { saleDate: '2026-03-01', saleType: 'Upgrade', appEdition: 'advanced', tier: '75 Users' } }, 1));
+  await sync(dir, market);
+  const [up] = (await server.events('&type=purchase.upgraded'));
+  assert.deepEqual([up.data.edition, up.data.tier, up.data.previous.edition, up.data.previous.tier], ['advanced', '75 Users', 'standard', '25 Users']);
 });
 
 test('books as CSV; wrong questions are refused', async (t) => {
@@ -249,4 +261,59 @@ test('a CSV of many pages has each sale once, in order', async (t) => {
   const rows = text.trim().split('\r\n').slice(1).map((row) => row.split(',').slice(0, 2).join());
   assert.equal(new Set(rows).size, 2500);
   assert.deepEqual(rows, all.map((s) => `${s.transaction},${s.line}`));
+});
+
+test('books: the CSV says what the JSON says, and every number has its definition', async (t) => {
+  const { market, dir, server } = await drifting(t);
+  const year = new VendorYear({ seed: 5, customers: 25 });
+  for (const day of year.days()) Object.assign(market, year.turn(day));
+  await sync(dir, market);
+  for (const [path_, name] of [['books/transactions', 'transactions'], ['books/mrr', 'months'], ['books/trials', 'months']]) {
+    const { json } = await server.admin(`${path_}?limit=500`);
+    const rows = csvRows((await server.admin(`${path_}?format=csv`)).text);
+    assert.equal(rows.length, json[name].length);
+    assert.ok(rows.length > 5, `little in ${path_}`);
+    for (const [i, row] of json[name].entries()) {
+      assert.deepEqual(Object.keys(rows[i]).sort(), Object.keys(row).sort(), path_);
+      for (const [member, value] of Object.entries(row)) {
+        if (member.endsWith('_rate') && value !== null) assert.equal(Number(rows[i][member]), value, `${path_} ${member} of ${row.month}`);
+        else assert.equal(rows[i][member], value === null ? '' : String(value), `${path_} ${member}`);
+        if (typeof value === 'number' && !member.endsWith('_rate') && member !== 'median_days') assert.ok(Number.isSafeInteger(value), member);
+        if (typeof value === 'number' || member.endsWith('_rate')) assert.ok(json.definitions[member], `${path_}: what is ${member}?`);
+      }
+    }
+    for (const member of Object.keys(json.months[0])) if (!['month', 'currency'].includes(member)) assert.ok(json.definitions[member], `${path_}: what is ${member}?`);
+  }
+});
+
+test('recurring revenue of a time before the first sale or after today has no month; a sale dated far ahead moves nothing', async (t) => {
+  const { market, dir, server } = await drifting(t);
+  const months = async (query) => (await server.admin(`books/mrr?${query}`)).json.months.map((m) => m.month);
+  market.transactions = [sale({ purchase: { saleDate: '2025-03-05', maintenanceStartDate: '2025-03-05', maintenanceEndDate: '2025-04-05' } }, 1)];
+  await sync(dir, market);
+  const thisMonth = new Date().toISOString().slice(0, 7);
+  assert.deepEqual(await months('to=2010-01'), []);
+  assert.deepEqual(await months('from=2090-01'), []);
+  assert.deepEqual(await months('from=2090-01&to=2091-01'), []);
+  assert.deepEqual(await months('to=2025-04'), ['2025-03', '2025-04']);
+  assert.deepEqual(await months('from=2025-02&to=2025-03-31'), ['2025-02', '2025-03']);
+  assert.deepEqual([(await months('')).at(0), (await months('')).at(-1)], ['2025-03', thisMonth]);
+  market.transactions.push(sale({ purchase: { saleDate: '2092-01-01', maintenanceStartDate: '2092-01-01', maintenanceEndDate: '2092-02-01' } }, 2));
+  await sync(dir, market, '--full');
+  assert.deepEqual([(await months('')).at(0), (await months('')).at(-1)], ['2025-03', thisMonth]);
+});
+
+test('drift: what the product cannot serve is not missed, a state nobody knows is no expiry, a licence without an end is paid for', async (t) => {
+  const { market, dir, server, install } = await drifting(t);
+  const far = { maintenanceEndDate: '2099-12-31' };
+  await install('odd', 1, active());
+  await install('stateless', 2, active());
+  const endless = await install('endless', 3, notLicensed());
+  const cloudless = { cloudId: null, cloudSiteHostname: null };
+  market.licenses = [license({ ...far, status: 'hibernating' }, 1), license({ ...far, status: null }, 2), license({ maintenanceEndDate: null }, 3),
+    license({ ...far, ...cloudless, hosting: 'Data Center' }, 4), license({ ...far, ...cloudless, hosting: 'Server' }, 5), license({ ...far, hosting: null }, 6)];
+  await sync(dir, market);
+  await until('all looked up', async () => (await server.admin('tenants?limit=500')).json.tenants.every((x) => x.license.source === 'lookup'));
+  const { json } = await server.admin('drift');
+  assert.deepEqual(json.drift.map((d) => [d.kind, d.tenant, d.entitlement]), [['unlicensed_here', endless.clientKey, 'E-100003'], ['never_seen', null, 'E-100006']]);
 });

@@ -133,6 +133,10 @@ static void the_strongest_id_decides(void **state)
 	install(m, "by-sen", "sen", "SEN-1");
 	assert_string_equal(tenant_of(m, "E-1"), "by-sen sen");
 	install(m, "by-entitlement", "entitlement_id", "uuid-1");
+	/* SEN and entitlement are one licence's alone: that two sites tell them is a conflict, that they share a host is
+	 * not */
+	assert_string_equal(tenant_of(m, "E-1"), "by-entitlement entitlement contested");
+	set_status(m, "by-sen", "uninstalled");
 	assert_string_equal(tenant_of(m, "E-1"), "by-entitlement entitlement");
 	/* an uninstalled one that the best id fits is still the one: the licence is no other site's */
 	set_status(m, "by-entitlement", "uninstalled");
