@@ -118,6 +118,7 @@ static const struct route admin_rows[] = {
     ADMIN(METHOD_POST, "endpoints/KEY/test", admin_endpoint_test),
     ADMIN(METHOD_POST, "endpoints/KEY/replay", admin_endpoint_replay),
     ADMIN(METHOD_GET, "deliveries", admin_deliveries),
+    ADMIN(METHOD_GET, "deliveries/KEY", admin_delivery),
     ADMIN(METHOD_POST, "deliveries/KEY/replay", admin_delivery_replay),
 };
 const struct route_table admin_routes = {admin_rows, sizeof admin_rows / sizeof admin_rows[0]};

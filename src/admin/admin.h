@@ -58,6 +58,7 @@ void admin_endpoint_enable(struct request *req, void *admin);
 void admin_endpoint_test(struct request *req, void *admin);
 void admin_endpoint_replay(struct request *req, void *admin);
 void admin_deliveries(struct request *req, void *admin);
+void admin_delivery(struct request *req, void *admin);
 void admin_delivery_replay(struct request *req, void *admin);
 void admin_mail(struct request *req, void *admin);
 void admin_books_transactions(struct request *req, void *admin);

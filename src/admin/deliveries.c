@@ -17,6 +17,7 @@ enum {
 	PAGE_ARENA_MAX = 16 * 1024 * 1024,
 	JSON_MAX = 16 * 1024 * 1024,
 	ENDPOINT_ID_MAX = 64,
+	ATTEMPTS_MAX = 100,  /* the latest */
 	REPLAY_PIECE = 1000, /* events of the journal */
 	REPLAY_PIECES_MAX = 100,
 };
@@ -38,14 +39,16 @@ static enum err page_read(struct store_tx *tx, void *arg)
 	return store_delivery_list(tx, &p->filter, p->arena, &p->at, &p->count);
 }
 
-static void write_status(struct jsonw *w, const struct delivery_row *d)
+/* status 0: nobody answered. */
+static void write_answer(struct jsonw *w, const char *status_name, const char *error_name, int64_t status,
+                         const char *error)
 {
-	jw_key(w, "last_status");
-	if (d->last_status)
-		jw_int(w, d->last_status);
+	jw_key(w, status_name);
+	if (status)
+		jw_int(w, status);
 	else
 		jw_null(w);
-	jw_kz(w, "last_error", d->last_error);
+	jw_kz(w, error_name, error);
 }
 
 static void write_delivery(struct jsonw *w, const struct delivery_row *d)
@@ -59,7 +62,7 @@ static void write_delivery(struct jsonw *w, const struct delivery_row *d)
 	jw_kz(w, "endpoint", d->endpoint);
 	jw_kz(w, "status", d->status);
 	jw_kint(w, "attempts", d->attempts);
-	write_status(w, d);
+	write_answer(w, "last_status", "last_error", d->last_status, d->last_error);
 	jw_key(w, "duration_ms");
 	if (d->last_attempt_at)
 		jw_int(w, d->duration_ms);
@@ -142,7 +145,7 @@ static void reply_all(struct request *req, struct page *p)
 static bool filter_read(struct request *req, const struct list_params *p, struct delivery_filter *ret)
 {
 	size_t count = 0;
-	struct delivery_filter f = {.status = p->status, .limit = p->limit};
+	struct delivery_filter f = {.status = p->status, .type = p->type, .tenant = p->tenant, .limit = p->limit};
 	f.endpoint = query_get(&req->arena, req->query, "endpoint", &count);
 	const char *wrong = NULL;
 	if (count > 1)
@@ -150,6 +153,8 @@ static bool filter_read(struct request *req, const struct list_params *p, struct
 	else if (f.status.len > 0 && !str_eqz(f.status, "pending") && !str_eqz(f.status, "delivered") &&
 	         !str_eqz(f.status, "dead"))
 		wrong = "status: pending, delivered or dead";
+	else if (f.type.len > 0 && !event_type_known(f.type))
+		wrong = "type: no type of event, see the list in docs/events.md";
 	if (wrong) {
 		reply_problem(req, 400, "bad_request", wrong, NULL, 0);
 		return false;
@@ -175,6 +180,71 @@ void admin_deliveries(struct request *req, void *room)
 		reply_all(req, p);
 	else
 		reply_page(req, p);
+}
+
+/* ---- one ---- */
+
+struct one {
+	int64_t id;
+	struct arena *arena;
+	struct delivery_row row;
+	struct delivery_attempt *attempts;
+	size_t count;
+};
+
+static enum err one_read(struct store_tx *tx, void *arg)
+{
+	struct one *o = arg;
+	enum err err = store_delivery_get(tx, o->id, o->arena, &o->row);
+	return err == OK ? store_delivery_attempts(tx, o->id, ATTEMPTS_MAX, o->arena, &o->attempts, &o->count) : err;
+}
+
+static void write_attempt(struct jsonw *w, const struct delivery_attempt *a)
+{
+	jw_obj(w);
+	jw_kint(w, "number", a->number);
+	jw_ktime(w, "at", a->at);
+	write_answer(w, "status", "error", a->status, a->error);
+	jw_kint(w, "duration_ms", a->duration_ms);
+	jw_end_obj(w);
+}
+
+/* False: answered 404. */
+static bool id_of_path(struct request *req, int64_t *ret)
+{
+	struct str text;
+	if (segment_decode(&req->arena, req->params.part[0], &text) && str_to_int64(text, ret) == OK && *ret > 0)
+		return true;
+	reply_problem(req, 404, "no_such_delivery", "no delivery has this id", NULL, 0);
+	return false;
+}
+
+void admin_delivery(struct request *req, void *room)
+{
+	__cleanup(arena_release) struct arena arena;
+	__cleanup_buf struct buf json = BUF_INIT(JSON_MAX);
+	struct jsonw w = jsonw(&json);
+	struct one o = {.arena = &arena};
+	arena_init(&arena, PAGE_ARENA_MAX);
+	if (!id_of_path(req, &o.id))
+		return;
+	enum err err = store_read(((const struct admin *)room)->connect->store, one_read, &o);
+	if (err == ERR_NOT_FOUND) {
+		reply_problem(req, 404, "no_such_delivery", "no delivery has this id", NULL, 0);
+		return;
+	}
+	jw_obj(&w);
+	if (err == OK) {
+		jw_key(&w, "delivery");
+		write_delivery(&w, &o.row);
+	}
+	jw_key(&w, "attempts");
+	jw_arr(&w);
+	for (size_t i = 0; i < o.count; i++)
+		write_attempt(&w, &o.attempts[i]);
+	jw_end_arr(&w);
+	jw_end_obj(&w);
+	reply_json_or_err(req, err, &json);
 }
 
 /* ---- replay ---- */
@@ -296,12 +366,9 @@ static void replay_start(struct replay *r, enum err (*run)(struct store_job *, s
 
 void admin_delivery_replay(struct request *req, void *room)
 {
-	struct str text;
-	int64_t id = 0;
-	if (!segment_decode(&req->arena, req->params.part[0], &text) || str_to_int64(text, &id) != OK || id < 1) {
-		reply_problem(req, 404, "no_such_delivery", "no delivery has this id", NULL, 0);
+	int64_t id;
+	if (!id_of_path(req, &id))
 		return;
-	}
 	struct replay *r = replay_new(req, room);
 	if (!r)
 		return;

@@ -79,13 +79,14 @@ void admin_override_put(struct request *req, void *room)
 	const struct connect *connect = ((const struct admin *)room)->connect;
 	__cleanup_json json_t *body = NULL;
 	struct wanted wanted;
-	enum err err = json_read_object(req->body, &body);
+	const char *wrong = NULL;
+	enum err err = json_read_body(req->body, &body, &wrong);
 	if (err == ERR_NOMEM) {
 		reply_err(req, err);
 		return;
 	}
-	const char *wrong =
-	    err == OK ? wanted_read(body, clock_wall_ms(connect->clock), &wanted) : "the body is not a JSON object";
+	if (err == OK)
+		wrong = wanted_read(body, clock_wall_ms(connect->clock), &wanted);
 	if (wrong) {
 		reply_problem(req, 400, "bad_request", wrong, NULL, 0);
 		return;

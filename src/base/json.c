@@ -51,6 +51,35 @@ enum err json_read_object(struct str text, json_t **ret)
 	return read_object(text, &ignored, ret);
 }
 
+static const char *body_wrong(struct str text, const json_error_t *e)
+{
+	if (text.len == 0)
+		return "a body is needed: a JSON object";
+	if (memchr(text.ptr, '\0', text.len))
+		return "the body has a NUL byte";
+	static const struct {
+		enum json_error_code code;
+		const char *wrong;
+	} table[] = {{json_error_duplicate_key, "the body has a member twice"},
+	             {json_error_null_character, "the body has a \\u0000"},
+	             {json_error_null_byte_in_key, "the body has a \\u0000"},
+	             {json_error_invalid_utf8, "the body is not UTF-8"},
+	             {json_error_numeric_overflow, "the body has a number that is too large"}};
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (json_error_code(e) == table[i].code)
+			return table[i].wrong;
+	return "the body is not a JSON object";
+}
+
+enum err json_read_body(struct str text, json_t **ret, const char **ret_wrong)
+{
+	json_error_t e = {.line = 0};
+	enum err err = text.len == 0 || memchr(text.ptr, '\0', text.len) ? ERR_INVALID : read_object(text, &e, ret);
+	if (err == ERR_INVALID)
+		*ret_wrong = body_wrong(text, &e);
+	return err;
+}
+
 enum err json_read_file(struct str text, json_error_t *ret_error, json_t **ret)
 {
 	return read_object(text, ret_error, ret);

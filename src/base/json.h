@@ -14,6 +14,8 @@
 void json_init(void);
 /* Strict parse of one object. ERR_INVALID, ERR_NOMEM. */
 enum err json_read_object(struct str text, json_t **ret);
+/* The same, and what is wrong with it, a literal: "the body is not UTF-8". */
+enum err json_read_body(struct str text, json_t **ret, const char **ret_wrong);
 /* The same for what a person wrote: ERR_INVALID also tells the place (line, column) and what is wrong (text). */
 enum err json_read_file(struct str text, json_error_t *ret_error, json_t **ret);
 

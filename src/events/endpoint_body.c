@@ -56,9 +56,9 @@ enum err endpoint_body_read(struct str text, bool allow_insecure, struct arena *
 	__cleanup_json json_t *body = NULL;
 	struct new_endpoint e = {0};
 	struct str url;
-	enum err err = json_read_object(text, &body);
+	enum err err = json_read_body(text, &body, ret_wrong);
 	if (err != OK)
-		return err == ERR_NOMEM ? err : wrong("the body is not a JSON object", ret_wrong);
+		return err;
 	if (!members_known(body))
 		return wrong("an endpoint has url and types, nothing else", ret_wrong);
 	if (json_get_str(body, "url", &url) != JSON_GOT)

@@ -142,7 +142,10 @@ static void answer_refusal(struct http_conn *c)
 			snprintf(allow + used, sizeof allow - used, "%s%s", used ? ", " : "", method_text((enum method)m).ptr);
 		}
 	const struct header h = {"Allow", str_of(allow)};
-	reply_problem(&c->req, c->refusal, c->refusal_code, NULL, &h, c->refusal == 405);
+	char limit[64] = "";
+	if (c->refusal == 413)
+		snprintf(limit, sizeof limit, "a body of at most %zu bytes is taken here", c->body_max);
+	reply_problem(&c->req, c->refusal, c->refusal_code, limit[0] ? limit : NULL, &h, c->refusal == 405);
 }
 
 static void refuse_framing(struct http_conn *c, enum framing framing, const char *why)

@@ -161,20 +161,23 @@ static enum err note_failed(struct store_tx *tx, const struct delivery_outcome *
 	               V_INT(o->lease_until), V_Z(o->owner));
 }
 
+/* Also where the lease was lost: it was made. Not where the delivery has gone meanwhile. */
+static enum err note_attempt(struct store_tx *tx, const struct delivery_outcome *o)
+{
+	return sql_run(tx, NULL,
+	               "INSERT INTO delivery_attempts (delivery, number, at, status, error, duration_ms) "
+	               "SELECT d.id, (SELECT coalesce(max(a.number), 0) + 1 FROM delivery_attempts a "
+	               "WHERE a.delivery = d.id), $1, $2, $3, $4 FROM deliveries d WHERE d.id = $5",
+	               V_INT(o->at), V_INT(o->status), V_Z(o->error), V_INT(o->duration_ms), V_INT(o->id));
+}
+
 enum err store_delivery_finish(struct store_tx *tx, const struct delivery_outcome *o)
 {
-	enum err err = OK;
-	switch (o->result) {
-	case DELIVERY_GIVEN_BACK:
+	if (o->result == DELIVERY_GIVEN_BACK)
 		return give_back(tx, o);
-	case DELIVERY_DELIVERED:
-		err = note_delivered(tx, o);
-		break;
-	case DELIVERY_FAILED:
-	case DELIVERY_DEAD:
-		err = note_failed(tx, o);
-		break;
-	}
+	enum err err = note_attempt(tx, o);
+	if (err == OK)
+		err = o->result == DELIVERY_DELIVERED ? note_delivered(tx, o) : note_failed(tx, o);
 	return err == OK ? promote(tx, o->endpoint, o->lane) : err;
 }
 
@@ -299,20 +302,29 @@ static struct delivery_row read_delivery(struct rows *r, struct arena *a)
 	return row;
 }
 
-/* A statement for each filter, so that each walks its own index. */
+#define BEFORE ROWS "d.id < $1 AND ($2 = '' OR v.type = $2)"
+#define NEWEST " ORDER BY d.id DESC LIMIT "
+
+/* A statement for each filter, so that each walks its own index; a tenant's are few. */
 static struct rows deliveries_before(struct store_tx *tx, const struct delivery_filter *f)
 {
-	const int64_t before = f->before ? f->before : INT64_MAX;
+	const struct sql_value before = V_INT(f->before ? f->before : INT64_MAX);
+	if (f->tenant.len)
+		return sql_query(tx,
+		                 BEFORE " AND d.event_seq IN (SELECT seq FROM events WHERE tenant = $3) "
+		                        "AND ($4 = '' OR d.status = $4) AND ($5 = '' OR d.endpoint = $5)" NEWEST "$6",
+		                 before, V_STR(f->type), V_STR(f->tenant), V_STR(f->status), V_STR(f->endpoint),
+		                 V_INT(f->limit));
 	if (f->status.len && f->endpoint.len)
-		return sql_query(tx, ROWS "d.id < $1 AND d.status = $2 AND d.endpoint = $3 ORDER BY d.id DESC LIMIT $4",
-		                 V_INT(before), V_STR(f->status), V_STR(f->endpoint), V_INT(f->limit));
+		return sql_query(tx, BEFORE " AND d.status = $3 AND d.endpoint = $4" NEWEST "$5", before, V_STR(f->type),
+		                 V_STR(f->status), V_STR(f->endpoint), V_INT(f->limit));
 	if (f->status.len)
-		return sql_query(tx, ROWS "d.id < $1 AND d.status = $2 ORDER BY d.id DESC LIMIT $3", V_INT(before),
-		                 V_STR(f->status), V_INT(f->limit));
+		return sql_query(tx, BEFORE " AND d.status = $3" NEWEST "$4", before, V_STR(f->type), V_STR(f->status),
+		                 V_INT(f->limit));
 	if (f->endpoint.len)
-		return sql_query(tx, ROWS "d.id < $1 AND d.endpoint = $2 ORDER BY d.id DESC LIMIT $3", V_INT(before),
-		                 V_STR(f->endpoint), V_INT(f->limit));
-	return sql_query(tx, ROWS "d.id < $1 ORDER BY d.id DESC LIMIT $2", V_INT(before), V_INT(f->limit));
+		return sql_query(tx, BEFORE " AND d.endpoint = $3" NEWEST "$4", before, V_STR(f->type), V_STR(f->endpoint),
+		                 V_INT(f->limit));
+	return sql_query(tx, BEFORE NEWEST "$3", before, V_STR(f->type), V_INT(f->limit));
 }
 
 enum err store_delivery_list(struct store_tx *tx, const struct delivery_filter *f, struct arena *a,
@@ -344,6 +356,33 @@ enum err store_delivery_get(struct store_tx *tx, int64_t id, struct arena *a, st
 	if (r.err == OK)
 		*ret = row;
 	return r.err;
+}
+
+enum err store_delivery_attempts(struct store_tx *tx, int64_t id, size_t max, struct arena *a,
+                                 struct delivery_attempt **ret, size_t *ret_count)
+{
+	__cleanup(rows_close) struct rows r =
+	    sql_query(tx,
+	              "SELECT number, at, status, error, duration_ms FROM delivery_attempts WHERE delivery = $1 "
+	              "ORDER BY number DESC LIMIT $2",
+	              V_INT(id), V_INT(max));
+	struct row_list list = {.arena = a, .item_size = sizeof(struct delivery_attempt)};
+	while (rows_next(&r)) {
+		struct delivery_attempt *attempt = row_list_add(&list, &r);
+		if (attempt)
+			*attempt = (struct delivery_attempt){
+			    .number = row_int(&r, 0),
+			    .at = row_int(&r, 1),
+			    .status = row_int(&r, 2),
+			    .error = row_text(&r, 3, a),
+			    .duration_ms = row_int(&r, 4),
+			};
+	}
+	if (r.err != OK)
+		return r.err;
+	*ret = (struct delivery_attempt *)(void *)list.items;
+	*ret_count = list.count;
+	return OK;
 }
 
 enum err store_delivery_count(struct store_tx *tx, struct str endpoint, const char *status, int64_t *ret)

@@ -68,14 +68,22 @@ struct delivery_row {
 	int64_t duration_ms, finished_at;
 };
 struct delivery_filter {
-	struct str status, endpoint; /* empty: any */
-	int64_t before;              /* id; 0: from the newest */
+	struct str status, endpoint, type, tenant; /* empty: any */
+	int64_t before;                            /* id; 0: from the newest */
 	size_t limit;
 };
 /* The newest first. */
 enum err store_delivery_list(struct store_tx *tx, const struct delivery_filter *f, struct arena *a,
                              struct delivery_row **ret, size_t *ret_count);
 enum err store_delivery_get(struct store_tx *tx, int64_t id, struct arena *a, struct delivery_row *ret);
+struct delivery_attempt {
+	int64_t number, at, status; /* status 0: no answer */
+	const char *error;
+	int64_t duration_ms;
+};
+/* The latest first, through all replays. */
+enum err store_delivery_attempts(struct store_tx *tx, int64_t id, size_t max, struct arena *a,
+                                 struct delivery_attempt **ret, size_t *ret_count);
 /* endpoint empty: of all. */
 enum err store_delivery_count(struct store_tx *tx, struct str endpoint, const char *status, int64_t *ret);
 /* Delivered and dead rows that were finished before these times, at most max of each. ret_count may be NULL. */

@@ -181,6 +181,10 @@ test('receivers that fail: the same words again after five seconds; the rest of 
     assert.deepEqual(receiver.got.map((g) => g.event.type), ['tenant.enabled', 'tenant.disabled', 'tenant.enabled'], what);
     assert.deepEqual([receiver.got[2].id, receiver.got[2].body, receiver.got[2].verified], [receiver.got[0].id, receiver.got[0].body, [true]], what);
     await until(`${what}: nothing waits`, async () => (await deliveries(`endpoint=${made.id}&status=pending`)).length === 0);
+    const { json } = await app.admin(`deliveries/${row.id}`); // each attempt is kept, the latest first
+    assert.deepEqual([json.delivery.status, json.delivery.attempts, json.delivery.event], ['delivered', 2, receiver.got[0].id]);
+    assert.deepEqual(json.attempts.map((a) => [a.number, a.status, a.error]), [[2, 204, null], [1, status, error]], what);
+    assert.ok(json.attempts.every((a) => a.duration_ms >= 0) && Date.parse(json.attempts[0].at) - Date.parse(json.attempts[1].at) >= 5000);
   }
   assert.equal(elsewhere.got.length, 0, 'redirects are not followed');
   await elsewhere.stop();
@@ -260,6 +264,11 @@ test('the backlog is in the metrics, the lists also as CSV and in pages', async 
   const lines = csv.text.trim().split('\r\n');
   assert.match(lines[0], /^id,event,seq,type,tenant,endpoint,status,attempts,last_status/);
   assert.equal(lines.length, 6);
+  const [{ tenant }] = await deliveries('status=pending');
+  assert.deepEqual((await deliveries(`tenant=${tenant}&status=pending`)).map((d) => [d.tenant, d.type, d.endpoint]), [[tenant, 'tenant.enabled', made.id]]);
+  assert.deepEqual((await deliveries(`tenant=${tenant}`)).map((d) => d.type).sort(), ['tenant.enabled', 'tenant.enabled', 'tenant.installed']);
+  assert.deepEqual(await deliveries(`tenant=${tenant}&type=user.added`), []);
+  assert.equal((await deliveries('type=tenant.enabled&status=pending')).length, 5);
   assert.match((await app.admin('endpoints?format=csv')).text, /^id,url,types,source,disabled/);
   const delivered = await app.metric('licgate_delivery_attempts_total', { result: 'delivered' });
   for (const res of waiting) res.writeHead(200).end();
@@ -282,8 +291,17 @@ test('what an administrator may not say', async () => {
     assert.equal((await app.admin(`endpoints/${id}`, { method: 'DELETE' })).status, 404, id);
   }
   for (const body of [{}, { after: -1 }, { after: '1' }, { after: 1.5 }, { after: 1, until: 2 }, []]) assert.equal((await post('endpoints/ep_settings/replay', body)).status, 400, JSON.stringify(body));
-  for (const id of ['0', '-1', 'x', '1e3', '99999999', '99999999999999999999']) assert.equal((await post(`deliveries/${id}/replay`)).status, 404, id);
-  for (const query of ['status=x', 'status=', 'cursor=x', 'cursor=-1', 'limit=0', 'limit=501', 'status=dead&status=dead', 'endpoint=a&endpoint=b']) {
+  for (const id of ['0', '-1', 'x', '1e3', '99999999', '99999999999999999999']) {
+    assert.equal((await post(`deliveries/${id}/replay`)).status, 404, id);
+    assert.equal((await app.admin(`deliveries/${id}`)).status, 404, id);
+  }
+  for (const [text, wrong] of [['{"url":"https://a/","url":"https://b/"}', 'the body has a member twice'], ['{"url":"https://a\\u0000/"}', 'the body has a \\u0000'], ['', 'a body is needed: a JSON object']]) {
+    const { status, json } = await app.admin('endpoints', { method: 'POST', text });
+    assert.deepEqual([status, json.detail], [400, wrong]);
+  }
+  const tooLong = await app.admin('endpoints', { method: 'POST', text: 'x'.repeat(70000) });
+  assert.deepEqual([tooLong.status, tooLong.json.code, tooLong.json.detail], [413, 'too_large', 'a body of at most 65536 bytes is taken here']);
+  for (const query of ['status=x', 'status=', 'cursor=x', 'cursor=-1', 'limit=0', 'limit=501', 'status=dead&status=dead', 'type=x', 'type=tenant', 'endpoint=a&endpoint=b']) {
     assert.equal((await app.admin(`deliveries?${query}`)).status, query === 'status=' ? 200 : 400, query);
   }
   assert.equal((await app.admin('endpoints/ep_settings', { method: 'DELETE' })).status, 409);

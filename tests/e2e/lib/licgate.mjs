@@ -80,11 +80,11 @@ export class Licgate {
 
   request(options) { return request(this.url, options); }
 
-  async admin(pathname, { method = 'GET', body, headers = {}, token = ADMIN_TOKEN } = {}) {
+  async admin(pathname, { method = 'GET', body, text = body === undefined ? undefined : JSON.stringify(body), headers = {}, token = ADMIN_TOKEN } = {}) {
     const all = { ...headers, ...(token ? { authorization: `Bearer ${token}` } : {}) };
-    if (body !== undefined) all['content-type'] = 'application/json';
+    if (text !== undefined) all['content-type'] = 'application/json';
     return request(this.adminUrl, {
-      method, target: `/admin/api/v1/${pathname}`, headers: all, body: body === undefined ? undefined : JSON.stringify(body),
+      method, target: `/admin/api/v1/${pathname}`, headers: all, body: text,
     });
   }
 

@@ -47,6 +47,36 @@ static void reads_one_strict_object(void **state)
 	}
 }
 
+static void a_body_that_is_refused_is_told_why(void **state)
+{
+	(void)state;
+	static const struct {
+		struct str text;
+		const char *wrong;
+	} rows[] = {
+	    {STR(""), "a body is needed: a JSON object"},
+	    {STR("{\"a\":"), "the body is not a JSON object"},
+	    {STR("[]"), "the body is not a JSON object"},
+	    {{"{\"a\":\"\0\"}", 9}, "the body has a NUL byte"},
+	    {STR("{\"a\":\"\\u0000\"}"), "the body has a \\u0000"},
+	    {STR("{\"a\\u0000\":1}"), "the body has a \\u0000"},
+	    {STR("{\"a\":1,\"a\":1}"), "the body has a member twice"},
+	    {STR("{\"a\":\"\xff\"}"), "the body is not UTF-8"},
+	    {STR("{\"a\":1e400}"), "the body has a number that is too large"},
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		json_t *root = NULL;
+		const char *wrong = NULL;
+		assert_int_equal(json_read_body(rows[i].text, &root, &wrong), ERR_INVALID);
+		assert_null(root);
+		assert_string_equal(wrong, rows[i].wrong);
+	}
+	__cleanup_json json_t *root = NULL;
+	const char *wrong = NULL;
+	assert_int_equal(json_read_body(STR("{}"), &root, &wrong), OK);
+	assert_null(wrong);
+}
+
 static void deep_nesting_is_refused(void **state)
 {
 	(void)state;
@@ -170,6 +200,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(reads_one_strict_object),
+	    cmocka_unit_test(a_body_that_is_refused_is_told_why),
 	    cmocka_unit_test(deep_nesting_is_refused),
 	    cmocka_unit_test(getters_tell_types_apart),
 	    cmocka_unit_test(writes_commas_where_they_belong),
