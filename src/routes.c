@@ -23,8 +23,8 @@ static const struct route public_rows[] = {
     {METHOD_GET, "/assets/REST", AUTH_NONE, ROOM_FILES, 0, static_files_serve},
 
     /* The token in the path is what counts: it names no address. A GET changes nothing. */
-    {METHOD_GET, "/mail/unsubscribe/NAME", AUTH_NONE, ROOM_MAIL, 0, unsubscribe_get},
-    {METHOD_POST, "/mail/unsubscribe/NAME", AUTH_NONE, ROOM_MAIL, 1024, unsubscribe_post},
+    {METHOD_GET, "/mail/unsubscribe/REST", AUTH_NONE, ROOM_MAIL, 0, unsubscribe_get},
+    {METHOD_POST, "/mail/unsubscribe/REST", AUTH_NONE, ROOM_MAIL, 1024, unsubscribe_post},
 
     {METHOD_POST, "/installed", AUTH_LIFECYCLE, ROOM_CONNECT, 0, lifecycle_installed},
     {METHOD_POST, "/uninstalled", AUTH_LIFECYCLE, ROOM_CONNECT, 0, lifecycle_uninstalled},

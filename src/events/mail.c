@@ -44,7 +44,8 @@ struct mailer {
 	struct mail_answer answer;
 	int64_t pruned_mono_ms; /* 0: not yet */
 	bool work;
-	bool trouble; /* the store's, told once */
+	bool unrecorded; /* the answer to the claim: it goes into the store before anything else is done */
+	bool trouble;    /* the store's, told once */
 };
 
 static struct metric *counted(const char *result)
@@ -96,13 +97,26 @@ static void day_text(int64_t ms, char ret[static TIME_TEXT_SIZE])
 	ret[10] = '\0'; /* the day alone */
 }
 
+static bool letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (unsigned char)c >= 0x80;
+}
+
+/* What programs that show mails make a link of: "evil.example", not "J.R. Doe". */
+static bool could_be_link(struct str n)
+{
+	for (size_t i = 1; i + 2 < n.len; i++)
+		if (n.ptr[i] == '.' && n.ptr[i - 1] != ' ' && letter(n.ptr[i + 1]) && letter(n.ptr[i + 2]))
+			return true;
+	return str_find(n, '/') < n.len || str_find(n, '@') < n.len;
+}
+
 /* Whoever starts an evaluation writes the name, and may give another's address: what is longer than a name, or could be
  * a link or lines of its own, is not repeated. */
 static struct str polite_name(const struct mail_contact *c)
 {
 	const struct str n = c->name;
-	const bool ok = n.len > 0 && n.len <= NAME_MAX_BYTES && str_printable(n) && utf8_valid(n) &&
-	                str_find(n, '/') == n.len && !str_ifind(n, STR("www."));
+	const bool ok = n.len > 0 && n.len <= NAME_MAX_BYTES && str_printable(n) && utf8_valid(n) && !could_be_link(n);
 	return ok ? n : STR("");
 }
 
@@ -192,17 +206,25 @@ static void prune_sometimes(struct mailer *m)
 		m->pruned_mono_ms = now > 0 ? now : 1;
 }
 
+/* Until this succeeds nothing else is sent: what was sent and is not on record is sent again when its claim ends. */
+static bool settle(struct mailer *m)
+{
+	m->unrecorded = !store_said(m, store_write(m->o.store, record, m));
+	return !m->unrecorded;
+}
+
 bool mailer_step(struct mailer *m)
 {
 	m->work = false;
+	if (m->unrecorded)
+		return settle(m);
 	prune_sometimes(m);
 	if (!store_said(m, store_read(m->o.store, look, m)) || !m->work)
 		return false;
 	if (!store_said(m, store_write(m->o.store, prepare, m)) || m->claim.id == 0)
 		return false;
 	send_one(m);
-	/* Unrecorded, it is due again when the claim ends. */
-	return store_said(m, store_write(m->o.store, record, m));
+	return settle(m);
 }
 
 /* ---- the thread ---- */

@@ -20,7 +20,7 @@ struct mail_rules mail_rules_of(const struct config *c, const struct keyring *k,
 	struct mail_rules r = {
 	    .ending_ms = c->mail_ending_days * DAY_MS,
 	    .per_hour = c->mail_per_hour,
-	    .lease_ms = c->upstream_timeout_s * 1000 + MINUTE_MS,
+	    .lease_ms = c->upstream_timeout_s * 1000 + MAIL_ANSWER_MS + MINUTE_MS,
 	    .keyring = k,
 	    .find = find,
 	};
@@ -75,10 +75,14 @@ static enum err queue(const struct following *f, enum mail_kind kind, const stru
 	return store_mail_queue(f->tx, &m);
 }
 
+/* An evaluation that begins anew has one end. */
 static enum err follow_started(const struct following *f, const struct event_row *e, const char *entitlement)
 {
 	struct evaluation_row ev = {0};
-	enum err err = store_evaluation_get(f->tx, str_of(entitlement), &ev);
+	enum err err = store_mail_cancel(f->tx, mail_kind_name(MAIL_ENDING), str_of(entitlement), "begun_anew", f->now);
+	if (err != OK || e->at + FRESH_MS <= f->now)
+		return err;
+	err = store_evaluation_get(f->tx, str_of(entitlement), &ev);
 	if (err != OK && err != ERR_NOT_FOUND)
 		return err;
 	err = queue(f, MAIL_WELCOME, e, entitlement, f->now, e->at + FRESH_MS, ev.ends_at);
@@ -254,7 +258,7 @@ enum err mail_settle(struct store_tx *tx, const struct mail_claim *claim, const 
 
 /* ---- tokens ---- */
 
-enum { TOKEN_BYTES = ADDRESS_HASH_BYTES + TOKEN_MAC_BYTES, TOKEN_LEN = 43 };
+enum { TOKEN_BYTES = ADDRESS_HASH_BYTES + TOKEN_MAC_BYTES };
 
 static enum err token_mac(const struct contact_key *key, const struct address_hash *address, uint8_t ret[static 32])
 {
@@ -279,10 +283,10 @@ enum err mail_token_make(const struct contact_key *key, const struct address_has
 
 bool mail_token_read(const struct contact_key *key, struct str token, struct address_hash *ret)
 {
-	uint8_t bytes[TOKEN_LEN / 4 * 3 + 5], mac[32];
+	uint8_t bytes[MAIL_TOKEN_LEN / 4 * 3 + 5], mac[32];
 	struct address_hash address;
 	size_t len = 0;
-	if (token.len != TOKEN_LEN || !b64url_decode(token, bytes, &len) || len != TOKEN_BYTES)
+	if (token.len != MAIL_TOKEN_LEN || !b64url_decode(token, bytes, &len) || len != TOKEN_BYTES)
 		return false;
 	memcpy(address.bytes, bytes, ADDRESS_HASH_BYTES);
 	if (token_mac(key, &address, mac) != OK || !bytes_equal(mac, bytes + ADDRESS_HASH_BYTES, TOKEN_MAC_BYTES))

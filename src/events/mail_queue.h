@@ -53,7 +53,8 @@ enum err mail_decide(struct store_tx *tx, const struct mail_rules *rules, const 
 enum err mail_settle(struct store_tx *tx, const struct mail_claim *claim, const struct mail_answer *answer,
                      int64_t now);
 
-/* A token says which address, hashed, and that we made it. ret: 43 characters. */
+/* A token says which address, hashed, and that we made it. */
+enum { MAIL_TOKEN_LEN = 43 };
 enum err mail_token_make(const struct contact_key *key, const struct address_hash *address, char ret[static 64]);
 /* False: not one of ours. */
 bool mail_token_read(const struct contact_key *key, struct str token, struct address_hash *ret);

@@ -9,8 +9,6 @@
 #include "events/request_write.h"
 #include "http/reply.h"
 
-enum { TOKEN_SIZE = 65 };
-
 /* STR() is no constant. */
 #define CONST_STR(literal)                                                                                             \
 	{                                                                                                                  \
@@ -58,15 +56,15 @@ static struct str take_token(struct request *req)
 void unsubscribe_get(struct request *req, void *unsubscribe)
 {
 	(void)unsubscribe;
-	(void)take_token(req);
-	reply_page(req, 200, ask_page);
+	const bool whole = take_token(req).len == MAIL_TOKEN_LEN;
+	reply_page(req, whole ? 200 : 404, whole ? ask_page : unknown_page);
 }
 
 struct unsubscription {
 	struct request_write w; /* first */
 	const struct unsubscribe *u;
 	bool known;
-	char token[TOKEN_SIZE];
+	char token[MAIL_TOKEN_LEN + 1];
 };
 
 static enum err write_run(struct request_write *w, struct store_tx *tx)
@@ -103,7 +101,7 @@ void unsubscribe_post(struct request *req, void *unsubscribe)
 {
 	const struct unsubscribe *u = unsubscribe;
 	const struct str token = take_token(req);
-	if (token.len >= TOKEN_SIZE) {
+	if (token.len != MAIL_TOKEN_LEN) {
 		reply_page(req, 404, unknown_page);
 		return;
 	}

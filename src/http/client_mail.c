@@ -1,8 +1,9 @@
 /* client_mail.c - see client_mail.h.
  *
- * One easy handle for all mails: curl keeps the connection, and a server that closed it meanwhile is connected to
- * anew. What curl calls an error is read together with the server's last answer: 5xx to the sender, the recipient or
- * the text is for ever, everything else may pass. */
+ * One easy handle for mails that are taken: curl keeps the connection, and a server that closed it meanwhile is
+ * connected to anew. After any other outcome the handle goes, and the connection with it: curl keeps one whose answer
+ * did not come in time. What curl calls an error is read together with the server's last answer: 5xx to the sender, the
+ * recipient or the text is for ever, everything else may pass. */
 #include "http/client_mail.h"
 
 #include <curl/curl.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/cleanup.h"
 #include "base/mailbox.h"
@@ -18,11 +20,13 @@ enum { STOP_PATIENCE_MS = 3000, CONNECT_MS_MAX = 10000, ANGLED_MAX = 300 };
 
 struct mail_client {
 	struct mail_client_options o;
-	CURL *easy;
+	CURL *easy; /* NULL: made by the next mail */
 	CURLU *url;
 	enum { TLS_NEEDED, TLS_TRIED, TLS_NONE } tls;
 	_Atomic int64_t stop_at_mono_ms; /* 0: going on */
 	struct str rest;                 /* of the mail being sent */
+	int64_t text_by_mono_ms;         /* when all of it must have been given to the server */
+	bool late;                       /* it was not */
 };
 
 static void free_curl_text(char **p)
@@ -80,8 +84,9 @@ static int on_progress(void *client, curl_off_t a, curl_off_t b, curl_off_t d, c
 {
 	struct mail_client *c = client;
 	(void)a, (void)b, (void)d, (void)e;
-	const int64_t stop_at = atomic_load(&c->stop_at_mono_ms);
-	return stop_at > 0 && clock_mono_ms(c->o.clock) >= stop_at;
+	const int64_t stop_at = atomic_load(&c->stop_at_mono_ms), now = clock_mono_ms(c->o.clock);
+	c->late = c->late || (c->rest.len > 0 && now >= c->text_by_mono_ms);
+	return c->late || (stop_at > 0 && now >= stop_at);
 }
 
 /* Applies an option and remembers the first failure; a macro because the value's type varies. */
@@ -101,8 +106,8 @@ static CURLcode set_up(struct mail_client *c)
 	SETOPT(CURLOPT_CURLU, c->url);
 	SETOPT(CURLOPT_NOSIGNAL, 1L);
 	SETOPT(CURLOPT_QUICK_EXIT, 1L);
-	SETOPT(CURLOPT_TIMEOUT_MS, (long)c->o.timeout_ms);
-	SETOPT(CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)(c->o.timeout_ms / 1000 + 1));
+	SETOPT(CURLOPT_TIMEOUT_MS, (long)(c->o.timeout_ms + MAIL_ANSWER_MS));
+	SETOPT(CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)(MAIL_ANSWER_MS / 1000));
 	SETOPT(CURLOPT_CONNECTTIMEOUT_MS, (long)(connect_ms > 0 ? connect_ms : 1));
 	SETOPT(CURLOPT_PROTOCOLS_STR, "smtp,smtps");
 	SETOPT(CURLOPT_PROXY, "");
@@ -123,6 +128,26 @@ static CURLcode set_up(struct mail_client *c)
 	return code;
 }
 
+static enum err make_ready(struct mail_client *c)
+{
+	if (c->easy)
+		return OK;
+	c->easy = curl_easy_init();
+	return c->easy && set_up(c) == CURLE_OK ? OK : ERR_NOMEM;
+}
+
+/* The server is told QUIT; its answer, for which curl would wait, is not read. */
+static void hang_up(struct mail_client *c)
+{
+	curl_socket_t fd = CURL_SOCKET_BAD;
+	if (!c->easy)
+		return;
+	if (curl_easy_getinfo(c->easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK && fd != CURL_SOCKET_BAD)
+		(void)shutdown(fd, SHUT_RD);
+	curl_easy_cleanup(c->easy);
+	c->easy = NULL;
+}
+
 static void cleanup_client(struct mail_client **c)
 {
 	mail_client_free(*c);
@@ -140,20 +165,18 @@ enum err mail_client_new(const struct mail_client_options *o, struct mail_client
 	__cleanup(cleanup_client) struct mail_client *c = fresh;
 	c->o = *o;
 	enum err err = read_url(c);
-	if (err != OK)
-		return err;
-	c->easy = curl_easy_init();
-	if (!c->easy || set_up(c) != CURLE_OK)
-		return ERR_NOMEM;
-	*ret = TAKE(c);
-	return OK;
+	if (err == OK)
+		err = make_ready(c);
+	if (err == OK)
+		*ret = TAKE(c);
+	return err;
 }
 
 void mail_client_free(struct mail_client *c)
 {
 	if (!c)
 		return;
-	curl_easy_cleanup(c->easy);
+	hang_up(c);
 	curl_url_cleanup(c->url);
 	curl_global_cleanup();
 	free(c);
@@ -164,7 +187,7 @@ void mail_client_stop(struct mail_client *c)
 	atomic_store(&c->stop_at_mono_ms, clock_mono_ms(c->o.clock) + STOP_PATIENCE_MS);
 }
 
-static struct mail_answer answer_of(CURLcode code, long server)
+static struct mail_answer answer_of(CURLcode code, long server, bool late)
 {
 	struct mail_answer a = {MAIL_LATER, "failed", (int)server};
 	if (code == CURLE_OK)
@@ -174,7 +197,7 @@ static struct mail_answer answer_of(CURLcode code, long server)
 		a.what = "timeout";
 		break;
 	case CURLE_ABORTED_BY_CALLBACK:
-		a.what = "stopped";
+		a.what = late ? "timeout" : "stopped";
 		break;
 	case CURLE_COULDNT_RESOLVE_HOST:
 	case CURLE_COULDNT_CONNECT:
@@ -214,7 +237,6 @@ static void free_list(struct curl_slist **l)
 
 struct mail_answer mail_client_send(struct mail_client *c, const char *from, const char *to, struct str text)
 {
-	CURL *e = c->easy;
 	CURLcode code = CURLE_OK;
 	char sender[ANGLED_MAX], recipient[ANGLED_MAX];
 	long server = 0;
@@ -223,9 +245,14 @@ struct mail_answer mail_client_send(struct mail_client *c, const char *from, con
 	if (atomic_load(&c->stop_at_mono_ms) > 0)
 		return (struct mail_answer){MAIL_LATER, "stopped", 0};
 	__cleanup(free_list) struct curl_slist *recipients = curl_slist_append(NULL, recipient);
-	if (!recipients)
+	if (!recipients || make_ready(c) != OK) {
+		hang_up(c);
 		return (struct mail_answer){MAIL_LATER, "out_of_memory", 0};
+	}
+	CURL *e = c->easy;
 	c->rest = text;
+	c->late = false;
+	c->text_by_mono_ms = clock_mono_ms(c->o.clock) + c->o.timeout_ms;
 	SETOPT(CURLOPT_MAIL_FROM, sender);
 	SETOPT(CURLOPT_MAIL_RCPT, recipients);
 	SETOPT(CURLOPT_INFILESIZE_LARGE, (curl_off_t)text.len);
@@ -234,5 +261,7 @@ struct mail_answer mail_client_send(struct mail_client *c, const char *from, con
 	curl_easy_getinfo(e, CURLINFO_RESPONSE_CODE, &server);
 	curl_easy_setopt(e, CURLOPT_MAIL_RCPT, NULL);
 	c->rest = (struct str){0};
-	return answer_of(code, server);
+	if (code != CURLE_OK)
+		hang_up(c);
+	return answer_of(code, server, c->late);
 }

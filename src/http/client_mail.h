@@ -2,8 +2,12 @@
  *
  * TLS is not optional: smtps, or smtp with STARTTLS, and a certificate that verifies. Plain text goes to this machine
  * only (localhost, 127.0.0.1, ::1); where LICGATE_ALLOW_INSECURE_HOSTS says so TLS is used if there is any, unverified.
- * The server is the operator's choice, so it may have a private address. A call blocks its thread up to the time-out:
- * for the mailer's own thread, never for a worker. The connection is kept between mails. */
+ * The server is the operator's choice, so it may have a private address.
+ *
+ * The time-out is for everything up to the end of the text. After that the server may already be about to deliver it,
+ * and who gives up too soon sends it twice: its answer is waited for as long as RFC 5321, 4.5.3.2.6, asks for. A call
+ * blocks its thread that long: for the mailer's own thread, never for a worker. The connection is kept between mails,
+ * unless one was not taken: a late answer to that one would be read as the answer to the next. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,11 +16,13 @@
 #include "base/err.h"
 #include "base/str.h"
 
+enum { MAIL_ANSWER_MS = 600000 }; /* from the end of the text to the server's answer */
+
 struct mail_client;
 struct mail_client_options {
 	const char *url; /* smtp:// or smtps://, may hold user:password@ */
 	bool allow_insecure;
-	int64_t timeout_ms; /* one mail, connecting included */
+	int64_t timeout_ms; /* until the server has the whole text, connecting included */
 	const struct clock *clock;
 };
 enum err mail_client_new(const struct mail_client_options *o, struct mail_client **ret);

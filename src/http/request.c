@@ -112,6 +112,20 @@ static void remember_refusal(struct http_conn *c, int status, const char *code)
 	c->refusal_code = code;
 }
 
+/* What stands for a parameter may be a secret, which a handler would have taken out of what is logged. */
+static void hide_parameters(struct http_conn *c)
+{
+	struct request *req = &c->req;
+	const struct route *row = NULL;
+	struct route_params params;
+	unsigned allow;
+	for (unsigned m = METHOD_GET; m <= METHOD_OPTIONS && !row; m++)
+		if (c->allow & 1u << m)
+			(void)route_find(c->server->o.routes, (enum method)m, req->local_path, &row, &params, &allow);
+	if (row)
+		req->path = str_of(row->pattern);
+}
+
 /* With the base path in front first: a proxy may strip it or not. */
 static void find_route(struct http_conn *c)
 {
@@ -129,8 +143,10 @@ static void find_route(struct http_conn *c)
 	}
 	if (match == ROUTE_NOT_FOUND)
 		remember_refusal(c, 404, "not_found");
-	else if (match == ROUTE_METHOD_NOT_ALLOWED)
+	if (match == ROUTE_METHOD_NOT_ALLOWED) {
 		remember_refusal(c, 405, "method_not_allowed");
+		hide_parameters(c);
+	}
 }
 
 static void answer_refusal(struct http_conn *c)

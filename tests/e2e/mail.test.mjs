@@ -1,39 +1,12 @@
 // mail.test.mjs - evaluator mail against a real SMTP server, and contacts that are nowhere they must not be.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { Licgate, SECRET_KEYS, project, run, until } from './lib/licgate.mjs';
-import { addressHash, seal } from './lib/sealed.mjs';
+import { Licgate, run, until } from './lib/licgate.mjs';
+import { following, mails, plant, server, settings, sql } from './lib/mail.mjs';
 import { Smtp } from './lib/smtp.mjs';
-
-const FROM = 'Acme Apps <apps@acme.example>';
-const settings = (smtp, extra = {}) => ({
-  LICGATE_SMTP_URL: smtp.url, LICGATE_MAIL_FROM: FROM, LICGATE_MAIL_DIR: path.join(project, 'mail'), LICGATE_MAIL_WELCOME: '1', ...extra,
-});
-const sql = (dir, ...statements) => execFileSync('sqlite3', ['-cmd', '.timeout 10000', path.join(dir, 'licgate.db'), statements.join(';\n')]).toString().trim();
-const hex = (buffer) => `X'${buffer.toString('hex')}'`;
-const KEY = randomBytes(32);
-
-/** Puts a contact and an event where a poll of the Marketplace would have put them. */
-function plant(dir, { license, contact, type = 'trial.started', event = `evt_${license}_${type}`, at = Date.now() }) {
-  const json = JSON.stringify({ type, timestamp: new Date(at).toISOString(), data: { id: event, tenant: null, marketplace: 'atlassian', entitlement: license } });
-  const statements = [`INSERT OR IGNORE INTO hash_keys VALUES ('contacts', ${hex(seal(SECRET_KEYS, { table: 'hash_keys', column: 'secret', row: 'contacts' }, KEY))}, 'k1')`];
-  if (contact) {
-    const sealed = seal(SECRET_KEYS, { table: 'contacts', column: 'contacts', row: license }, JSON.stringify({ technical: { phone: '', address: '', ...contact } }));
-    statements.push(`INSERT OR REPLACE INTO contacts VALUES ('${license}', NULL, NULL, ${hex(sealed)}, 'k1', NULL, NULL, 1)`,
-      `INSERT OR IGNORE INTO contact_addresses VALUES (${hex(addressHash(KEY, contact.email))}, '${license}')`);
-  }
-  statements.push(`INSERT INTO events (id, type, at, json) VALUES ('${event}', '${type}', ${at}, '${json}')`);
-  sql(dir, 'BEGIN IMMEDIATE', ...statements, 'COMMIT');
-}
-const mails = (dir) => sql(dir, "SELECT group_concat(template || ' ' || status || ' ' || ifnull(result, '-'), ', ') FROM mails");
-/** A server of one test, which goes with it however that ends. */
-const server = async (t, options) => { const smtp = await Smtp.start(options); t.after(() => smtp.stop()); return smtp; };
-const following = (dir) => until('the follower has a place', () => sql(dir, 'SELECT count(*) FROM followers') === '1');
 
 describe('mail', () => {
   let smtp, app;
@@ -71,10 +44,17 @@ describe('mail', () => {
     assert.equal(sql(app.dir, 'SELECT reason FROM suppressions'), 'unsubscribed');
     plant(app.dir, { license: 'E-2', contact: { email: 'JO@customer.example', name: 'Jo' } });
     await until('the second is dropped', () => mails(app.dir).includes('dropped suppressed'));
-    for (const bad of ['A'.repeat(43), target.slice(18, 60), `${target.slice(18)}A`, '..%2f', 'x']) {
-      assert.equal((await app.request({ method: 'POST', target: `/mail/unsubscribe/${bad}` })).status, 404, bad);
+    const token = target.slice('/mail/unsubscribe/'.length);
+    for (const bad of ['A'.repeat(43), token.slice(0, 42), `${token}A`, `${token}%3E`, `${token}/`, `${token}/x`, '..%2f', 'x', '']) {
+      const { status, text } = await app.request({ method: 'POST', target: `/mail/unsubscribe/${bad}` });
+      assert.equal(status, 404, bad);
+      assert.match(text, /This link does not work/);
+      if (bad.length !== 43) assert.equal((await app.request({ target: `/mail/unsubscribe/${bad}` })).status, 404, bad);
     }
-    assert.ok(!app.stderr.includes(target.slice(18)), 'the token is in no log line');
+    for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS']) assert.equal((await app.request({ method, target })).status, 405);
+    assert.equal((await app.request({ target: `${target}?utm_source=x` })).status, 200);
+    await until('the last request is in the log', () => app.stderr.split('"method":"OPTIONS"').length > 1);
+    assert.ok(!app.stderr.includes(token.slice(0, 40)), 'the token is in no log line');
   });
 
   test('nothing is sent, followed or queued unless a template is on', async () => {
@@ -255,15 +235,18 @@ describe('forget', () => {
     const forget = (email) => run(['forget', email], { dir: app.dir });
     const first = await forget('Jo@Customer.example');
     assert.equal(first.code, 0, first.stderr);
-    assert.match(first.stdout, /contacts of licences 1, of look-ups 0, mails 1\nit will not be kept again/);
+    assert.match(first.stdout, /contacts of licences 1, of look-ups 0, of GitHub accounts 0, mails 1\nit will not be kept again/);
     assert.equal(sql(app.dir, 'SELECT count(*) FROM contact_addresses'), '0');
     assert.equal(sql(app.dir, 'SELECT count(*) FROM mails'), '0');
     assert.equal(sql(app.dir, 'SELECT reason FROM suppressions'), 'forgotten');
     const again = await forget('jo@customer.example');
-    assert.match(again.stdout, /contacts of licences 0, of look-ups 0, mails 0\n.*before/);
+    assert.match(again.stdout, /contacts of licences 0, of look-ups 0, of GitHub accounts 0, mails 0\n.*before/);
     const other = await run(['forget', 'jo@customer.example'], { dir: app.dir, env: { LICGATE_SECRET_KEYS: `k9:${Buffer.alloc(32, 9).toString('base64')}` } });
     assert.equal(other.code, 1);
     assert.match(other.stderr, /LICGATE_SECRET_KEYS/);
+    for (const text of ['<jo@customer.example>', 'mailto:jo@customer.example', 'jo@customer.example,', 'Jo <jo@customer.example>']) {
+      assert.equal((await forget(text)).code, 2, `${text} is no address, and nobody may take it for done`);
+    }
     for (const { stdout, stderr } of [first, again, other]) assert.ok(!`${stdout}${stderr}`.toLowerCase().includes('customer'));
     await app.stop();
   });

@@ -59,6 +59,51 @@ export class Smtp {
   }
 }
 
+/** A server that behaves as it is told: on maps a command ('RCPT'), 'text' (within the text) or 'end' (after it) to what happens then,
+ *  (say, socket, mail); what is not there is as usual. */
+export class OddSmtp {
+  static async start(on = {}) {
+    const smtp = Object.assign(new OddSmtp(), { on, mails: [], commands: [], connections: 0 });
+    smtp.server = net.createServer((socket) => smtp.#talk(socket));
+    await new Promise((resolve) => { smtp.server.listen(0, '127.0.0.1', resolve); });
+    smtp.url = `smtp://127.0.0.1:${smtp.server.address().port}`;
+    return smtp;
+  }
+
+  stop() { return new Promise((resolve) => { this.server.close(resolve); for (const s of this.sockets ?? []) s.destroy(); }); }
+
+  #talk(socket) {
+    let got = '', within = false;
+    const say = (text) => socket.write(`${text}\r\n`);
+    (this.sockets ??= new Set()).add(socket);
+    this.connections++;
+    socket.on('error', () => {}).on('close', () => this.sockets.delete(socket));
+    say('220 odd');
+    socket.on('data', (d) => {
+      for (got += d.toString('latin1'); ;) {
+        if (within && this.on.text) return void this.on.text(say, socket);
+        const end = got.indexOf(within ? '\r\n.\r\n' : '\r\n');
+        if (end < 0) return;
+        const text = got.slice(0, end);
+        got = got.slice(end + (within ? 5 : 2));
+        if (within) {
+          this.mails.push(parse(text));
+          (this.on.end ?? (() => say('250 taken')))(say, socket, this.mails.at(-1));
+          within = false;
+        } else within = this.#command(text, say, socket);
+      }
+    });
+  }
+
+  #command(text, say, socket) {
+    const verb = text.slice(0, 4).toUpperCase();
+    this.commands.push(verb);
+    if (this.on[verb]) this.on[verb](say, socket);
+    else say({ DATA: '354 go on', QUIT: '221 bye' }[verb] ?? '250 ok');
+    return verb === 'DATA' && !this.on.DATA;
+  }
+}
+
 const utf8 = (latin1) => Buffer.from(latin1, 'latin1').toString('utf8');
 const words = (text) => text.replace(/\?=\s+=\?/g, '?==?').replace(/=\?UTF-8\?B\?([^?]*)\?=/g, (_, b64) => Buffer.from(b64, 'base64').toString());
 
