@@ -71,7 +71,8 @@ static bool take(struct reader *r, char c)
 enum { BYTE_ORDINARY = 0, BYTE_QUOTE, BYTE_ESCAPE, BYTE_CONTROL, BYTE_HIGH, BYTE_AT };
 
 static const uint8_t byte_kinds[256] = {
-    [0 ... 0x1f] = BYTE_CONTROL, ['"'] = BYTE_QUOTE, ['\\'] = BYTE_ESCAPE, ['@'] = BYTE_AT, [0x80 ... 0xff] = BYTE_HIGH,
+    [0 ... 0x1f] = BYTE_CONTROL, ['"'] = BYTE_QUOTE, ['\\'] = BYTE_ESCAPE, ['@'] = BYTE_AT, ['%'] = BYTE_AT,
+    [0x80 ... 0xff] = BYTE_HIGH,
 };
 
 static unsigned hex4(const char *p, const char *end, bool *ok)
@@ -175,11 +176,14 @@ static struct str clean_copy(struct reader *r, struct str raw)
 	return (struct str){copy, (size_t)(out - copy)};
 }
 
+/* As it is, or as it stands in a query string. */
 static bool holds_address(struct str s)
 {
-	for (size_t i = 1; i + 1 < s.len; i++)
-		if (s.ptr[i] == '@' && (unsigned char)s.ptr[i - 1] > ' ' && (unsigned char)s.ptr[i + 1] > ' ')
+	for (size_t i = 1; i + 1 < s.len; i++) {
+		const size_t len = s.ptr[i] == '@' ? 1 : str_starts((struct str){s.ptr + i, s.len - i}, STR("%40")) ? 3 : 0;
+		if (len > 0 && i + len < s.len && (unsigned char)s.ptr[i - 1] > ' ' && (unsigned char)s.ptr[i + len] > ' ')
 			return true;
+	}
 	return false;
 }
 

@@ -184,15 +184,18 @@ static void people_are_apart_from_the_content(void **state)
 	             "1\",\"city\":\"Town\"},\"billingContact\":{"
 	             "\"email\":\"RTBF\",\"name\":\"RTBF\"}},\"partnerDetails\":{\"partnerName\":\"P\",\"billingContact\":{"
 	             "\"email\":\"pat@p.example\"}},\"newContact\":\"Nora\",\"mailAddress\":\"x\",\"note\":\"Ned\","
-	             "\"attribution\":{\"campaignName\":\"ask ned@n.example\"}}"));
+	             "\"attribution\":{\"campaignName\":\"ask ned@n.example\",\"campaignContent\":\"?to=ned%40n.example\","
+	             "\"channel\":\"40%40\"}}"));
 	assert_int_equal(r.err, OK);
 	assert_int_equal(r.row.contact_count, 2);
 	assert_true(str_eqz(r.row.contacts[0].email, "tina@a.example"));
 	assert_true(str_eqz(r.row.contacts[0].address, "Street 1, Town"));
 	assert_true(r.row.has_contacts && r.row.erased);
-	assert_true(str_eqz(r.row.license.content.text,
-	                    "{\"licenseId\":\"SEN-1\",\"partnerDetails\":{\"partnerName\":\"P\"},"
-	                    "\"attribution\":{\"campaignName\":\"[address taken out]\"}}"));
+	assert_true(
+	    str_eqz(r.row.license.content.text,
+	            "{\"licenseId\":\"SEN-1\",\"partnerDetails\":{\"partnerName\":\"P\"},"
+	            "\"attribution\":{\"campaignName\":\"[address taken out]\",\"campaignContent\":\"[address taken "
+	            "out]\",\"channel\":\"40%40\"}}"));
 	release(&r);
 }
 
