@@ -1,7 +1,8 @@
 /* command_forget.c - licgate forget EMAIL: erases a contact everywhere, beside a running server.
  *
- * One transaction: rows of contacts, the mail that waits or is on record, contacts of look-ups. What stays is a keyed
- * hash of the address, so that a report or a look-up does not bring it back. The work is src/market/contacts.c's. */
+ * One transaction: rows of contacts, the mail that waits or is on record, contacts of look-ups, billing addresses of
+ * GitHub accounts. What stays is a keyed hash of the address, so that nothing brings it back. The work is
+ * src/market/contacts.c's. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,10 +14,12 @@
 #include "market/contacts.h"
 
 static const char help[] =
-    "usage: licgate forget EMAIL\n\nErases a contact everywhere: what Marketplace reports and licence look-ups told "
-    "of\n"
-    "it, mail that waits for it and records of mail it got. A keyed hash of the address stays, so that it does not\n"
-    "come back and gets no mail. A server may go on meanwhile.\n";
+    "usage: licgate forget EMAIL\n\nErases a contact everywhere: what Marketplace reports, licence look-ups and "
+    "GitHub\n"
+    "told of it, mail that waits for it and records of mail it got. A keyed hash of the address stays, so that it "
+    "does\n"
+    "not come back and gets no mail. Case does not matter; any other spelling is another address. A server may go on\n"
+    "meanwhile.\n";
 
 struct forget {
 	const struct keyring *keyring;
@@ -45,7 +48,8 @@ static int forget(struct store *s, const struct keyring *k, struct str email)
 		return 1;
 	}
 	const struct contacts_forgotten *r = &f.result;
-	printf("erased: contacts of licences %zu, of look-ups %zu, mails %zu\n%s\n", r->contacts, r->lookups, r->mails,
+	printf("erased: contacts of licences %zu, of look-ups %zu, of GitHub accounts %zu, mails %zu\n%s\n", r->contacts,
+	       r->lookups, r->accounts, r->mails,
 	       r->known ? "it was forgotten before, and stays so" : "it will not be kept again");
 	return 0;
 }

@@ -58,6 +58,9 @@ bool mailbox_address_plausible(struct str s)
 	if (at == 0 || at + 1 >= s.len || s.len > 320 || !str_printable(s) || !utf8_valid(s))
 		return false;
 	const struct str host = {s.ptr + at + 1, s.len - at - 1};
+	for (size_t i = 0; i < s.len; i++)
+		if (strchr("<>(),;:\"", s.ptr[i]))
+			return false;
 	return str_find(host, '@') == host.len && str_find(s, ' ') == s.len;
 }
 

@@ -11,7 +11,8 @@
 struct mailbox {
 	struct str name, address; /* pieces of the text; name may be empty and is UTF-8 */
 };
-/* Something before and behind one '@', no blanks, no control bytes: enough to look for it. */
+/* Something before and behind one '@', no blanks, no control bytes, nothing that stands around an address in a text
+ * ("<", ",", ":" …): enough to look for it. */
 bool mailbox_address_plausible(struct str text);
 /* An address that mail may be sent to: up to 64 bytes, '@', a host name with a dot; nothing else but letters, digits
  * and what RFC 5322 calls atext. */

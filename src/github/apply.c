@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "events/journal.h"
 #include "github/github_internal.h"
+#include "store/contacts.h"
 
 enum { EMAIL_MAX = 4096, PREVIOUS_MAX = 4096, BASE_URL_MAX = 1024 };
 
@@ -255,13 +256,19 @@ static enum err store_outcome(struct github *g, struct store_tx *tx, struct aren
 	return err == OK ? github_tell(g, a, &o->row, ret) : err;
 }
 
-static enum err seal_email(struct github *g, struct arena *a, const struct github_news *news,
+/* An address that is forgotten stays so, and so does one of which that cannot be told. */
+static enum err seal_email(struct github *g, struct store_tx *tx, struct arena *a, const struct github_news *news,
                            struct github_account_row *row)
 {
 	__cleanup_buf struct buf sealed = BUF_INIT(EMAIL_MAX);
+	bool forgotten = true;
 	if (news->email.len == 0)
 		return OK;
-	enum err err = seal(g->keyring, email_place(row->account_id), news->email, &sealed);
+	row->email_sealed = (struct str){0};
+	enum err err = store_address_forgotten(tx, g->keyring, news->email, &forgotten);
+	if (err != OK || forgotten)
+		return err == ERR_SEAL ? OK : err;
+	err = seal(g->keyring, email_place(row->account_id), news->email, &sealed);
 	if (err != OK)
 		return err;
 	char *copy = arena_alloc(a, sealed.len);
@@ -304,7 +311,7 @@ enum err github_apply(struct github *g, struct store_tx *tx, struct arena *a, co
 		return OK;
 	char *key = arena_printf(a, "github:%s", news->account_id);
 	const struct told t = {.outcome = &outcome, .news = news, .key = key, .source = news->source, .now = now};
-	err = key ? seal_email(g, a, news, &outcome.row) : ERR_NOMEM;
+	err = key ? seal_email(g, tx, a, news, &outcome.row) : ERR_NOMEM;
 	return err == OK ? store_outcome(g, tx, a, &t, ret) : err;
 }
 

@@ -251,6 +251,8 @@ static enum err take_people(struct apply_row_place *p, const struct row *r)
 	enum err e = tenant_of(p, key, &tenant);
 	if (e != OK)
 		return e;
+	if (r->kind == ROW_SALE)
+		return contacts_erase(p->tx, p->keyring, key, tenant, r->contacts, r->contact_count, p->at);
 	return contacts_take(p->tx, p->keyring, key, r->entitlement, tenant, r->contacts, r->contact_count, p->silent,
 	                     p->at);
 }

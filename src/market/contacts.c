@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "events/journal.h"
 #include "market/contacts_internal.h"
+#include "store/github.h"
 #include "store/mail.h"
 
 enum { FIELD_MAX = 1000 };
@@ -129,14 +130,19 @@ static enum err erase_address(struct taking *t, const struct address_hash *gone,
 	return err == OK ? store_mail_erase(t->tx, gone, &counts->mails) : err;
 }
 
-/* Whether a look-up's contact is that address. One that does not open counts: what is in it cannot be told. */
-static bool lookup_is(struct taking *t, struct str client_key, struct str sealed, const struct address_hash *gone)
+/* Whether what is sealed there is that address. What does not open counts: it cannot be told. */
+static bool sealed_is(struct taking *t, struct seal_place place, struct str sealed, const struct address_hash *gone)
 {
 	__cleanup(buf_wipe) struct buf plain = BUF_INIT(CONTACTS_PLAIN_MAX);
 	struct address_hash hash;
-	if (unseal(t->keyring, (struct seal_place){"licenses", "contact", client_key}, sealed, &plain) != OK)
+	if (unseal(t->keyring, place, sealed, &plain) != OK)
 		return true;
 	return address_hash(&t->key, buf_text(&plain), &hash) == OK && memcmp(&hash, gone, sizeof(hash)) == 0;
+}
+
+static bool lookup_is(struct taking *t, struct str client_key, struct str sealed, const struct address_hash *gone)
+{
+	return sealed_is(t, (struct seal_place){"licenses", "contact", client_key}, sealed, gone);
 }
 
 /* ---- RTBF ---- */
@@ -315,6 +321,19 @@ enum err contacts_take(struct store_tx *tx, const struct keyring *k, struct str 
 	return take(&t, &row, list, count, silent);
 }
 
+enum err contacts_erase(struct store_tx *tx, const struct keyring *k, struct str license_key, struct str tenant,
+                        const struct contact *list, size_t count, int64_t at)
+{
+	__cleanup(taking_release) struct taking t = {0};
+	struct contacts_row row;
+	enum err err = taking_init(&t, tx, k, at);
+	if (err == OK)
+		err = store_contacts_get(tx, license_key, &t.arena, &row);
+	if (err == OK)
+		err = erase_roles(&t, &row, list, count, tenant);
+	return err == ERR_NOT_FOUND ? OK : err;
+}
+
 /* ---- moved ---- */
 
 static enum err move(struct taking *t, struct contacts_row *row, const char *to)
@@ -398,6 +417,21 @@ static enum err erase_lookups(struct taking *t, const struct address_hash *gone,
 	return err;
 }
 
+static enum err erase_accounts(struct taking *t, const struct address_hash *gone, size_t *ret_count)
+{
+	struct github_email *emails = NULL;
+	size_t count = 0;
+	enum err err = store_github_emails(t->tx, &t->arena, &emails, &count);
+	for (size_t i = 0; err == OK && i < count; i++) {
+		const struct str id = str_of(emails[i].account_id);
+		if (!sealed_is(t, (struct seal_place){"github_accounts", "email", id}, emails[i].sealed, gone))
+			continue;
+		err = store_github_email_clear(t->tx, id);
+		++*ret_count;
+	}
+	return err;
+}
+
 enum err contacts_forget(struct store_tx *tx, const struct keyring *k, struct str email, int64_t at,
                          struct contacts_forgotten *ret)
 {
@@ -416,6 +450,8 @@ enum err contacts_forget(struct store_tx *tx, const struct keyring *k, struct st
 		err = erase_address(&t, &gone, ret);
 	if (err == OK)
 		err = erase_lookups(&t, &gone, &ret->lookups);
+	if (err == OK)
+		err = erase_accounts(&t, &gone, &ret->accounts);
 	ret->known = before == SUPPRESSION_FORGOTTEN;
 	return err;
 }

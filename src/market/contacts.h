@@ -22,6 +22,11 @@ enum { CONTACTS_MAX = 8 }; /* of one row; further ones are left out */
 enum err contacts_take(struct store_tx *tx, const struct keyring *k, struct str license_key, struct str entitlement,
                        struct str tenant, const struct contact *list, size_t count, bool silent, int64_t at);
 
+/* What a sale says of the licence's contacts: whoever it says was erased goes. Whom else it names is not heard: they
+ * may be those of years ago. */
+enum err contacts_erase(struct store_tx *tx, const struct keyring *k, struct str license_key, struct str tenant,
+                        const struct contact *list, size_t count, int64_t at);
+
 /* The licence's row got a better key: its contacts move along, or go where the better one has its own. No news. */
 enum err contacts_rename(struct store_tx *tx, const struct keyring *k, struct str from, struct str to, int64_t at);
 
@@ -34,9 +39,11 @@ enum err contacts_find(struct store_tx *tx, const struct keyring *k, struct str 
                        struct mail_contact *ret);
 
 struct contacts_forgotten {
-	size_t contacts, lookups, mails; /* erased: contacts of licences, contacts of look-ups, mails queued or recorded */
-	bool known;                      /* was forgotten before */
+	/* Erased: contacts of licences, of look-ups, billing addresses of GitHub accounts, mails queued or recorded. */
+	size_t contacts, lookups, accounts, mails;
+	bool known; /* was forgotten before */
 };
-/* Erases an address everywhere and keeps its keyed hash, so that it does not come back. Walks all look-ups. */
+/* Erases an address everywhere and keeps its keyed hash, so that it does not come back. Walks all look-ups and GitHub
+ * accounts. */
 enum err contacts_forget(struct store_tx *tx, const struct keyring *k, struct str email, int64_t at,
                          struct contacts_forgotten *ret);

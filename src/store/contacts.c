@@ -263,6 +263,7 @@ enum err store_contacts_purge(struct store_tx *tx, struct str client_key)
 	enum err err = keys_of_tenant(tx, client_key, &a, &keys);
 	for (size_t i = 0; err == OK && i < keys.count; i++)
 		err = purge_row(tx, ((const char **)(void *)keys.items)[i]);
+	tx->erased = true;
 	if (err != OK)
 		return err;
 	return sql_run(tx, NULL, "DELETE FROM mails WHERE tenant = $1", V_STR(client_key));
@@ -304,6 +305,7 @@ enum err store_suppression_put(struct store_tx *tx, const struct address_hash *a
 {
 	enum suppression now = SUPPRESSION_FORGOTTEN;
 	enum err err = store_suppression_get(tx, address, &now);
+	tx->erased = tx->erased || why >= SUPPRESSION_ERASED;
 	if (err != OK || now >= why)
 		return err;
 	return sql_run(tx, NULL,

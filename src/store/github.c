@@ -209,6 +209,29 @@ enum err store_github_account_erase(struct store_tx *tx, struct str account_id, 
 	return err;
 }
 
+enum err store_github_emails(struct store_tx *tx, struct arena *a, struct github_email **ret, size_t *ret_count)
+{
+	__cleanup(rows_close) struct rows r = sql_query_values(
+	    tx, "SELECT account_id, email FROM github_accounts WHERE email IS NOT NULL ORDER BY account_id", NULL, 0);
+	struct row_list list = {.arena = a, .item_size = sizeof(struct github_email)};
+	while (rows_next(&r)) {
+		struct github_email *e = row_list_add(&list, &r);
+		if (e)
+			*e = (struct github_email){row_text(&r, 0, a), row_blob(&r, 1, a)};
+	}
+	if (r.err != OK)
+		return r.err;
+	*ret = (struct github_email *)(void *)list.items;
+	*ret_count = list.count;
+	return OK;
+}
+
+enum err store_github_email_clear(struct store_tx *tx, struct str account_id)
+{
+	return sql_run(tx, NULL, "UPDATE github_accounts SET email = NULL, email_key = NULL WHERE account_id = $1",
+	               V_STR(account_id));
+}
+
 enum err store_github_use(struct store_tx *tx, struct str id, int64_t at)
 {
 	return sql_run_one(tx, ERR_CONFLICT, "INSERT INTO github_used (id, at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING",

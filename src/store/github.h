@@ -42,6 +42,13 @@ enum err store_github_due(struct store_tx *tx, int64_t now, size_t max, struct a
                           size_t *ret_count, int64_t *ret_next);
 /* Takes login, contact and people off. */
 enum err store_github_account_erase(struct store_tx *tx, struct str account_id, int64_t at);
+/* Every billing address that is kept, sealed; and one of them goes. */
+struct github_email {
+	const char *account_id;
+	struct str sealed;
+};
+enum err store_github_emails(struct store_tx *tx, struct arena *a, struct github_email **ret, size_t *ret_count);
+enum err store_github_email_clear(struct store_tx *tx, struct str account_id);
 
 /* ERR_CONFLICT: used before. */
 enum err store_github_use(struct store_tx *tx, struct str id, int64_t at);

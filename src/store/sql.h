@@ -49,6 +49,9 @@ struct sql_backend {
 	enum err (*commit)(struct sql_conn *c);
 	/* Outside of a transaction: whether a commit that returned is on the disk. It is, unless this says otherwise. */
 	enum err (*durable)(struct sql_conn *c, bool durable);
+	/* Outside of a transaction: what was changed or deleted stands in the log no more. ERR_BUSY: others needed the log
+	 * for all of wait_ms. */
+	enum err (*empty_log)(struct sql_conn *c, int64_t wait_ms);
 	/* False: the connection should not be used again. */
 	bool (*rollback)(struct sql_conn *c);
 	/* Some failures end the whole transaction behind our back. */
@@ -74,6 +77,7 @@ struct store_tx {
 	bool writable;
 	enum err failed;        /* sticks: see above */
 	bool deliveries_queued; /* endpoints or deliveries changed: whoever watches the store is to be told */
+	bool erased;            /* a person was: what the log still has of it is to go too */
 };
 
 /* enum err e = sql_run(tx, &changed, "DELETE FROM users WHERE client_key = $1", V_STR(key)); ret_changed may be NULL.

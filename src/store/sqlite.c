@@ -225,6 +225,13 @@ static enum err commit(struct sql_conn *c)
 	return run(c, "COMMIT");
 }
 
+/* The log keeps what pages held before until it is written over, which may be never. */
+static enum err empty_log(struct sql_conn *c, int64_t wait_ms)
+{
+	sqlite3_busy_timeout(c->db, wait_ms > INT_MAX ? INT_MAX : (int)wait_ms);
+	return sqlite_note(c, sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL));
+}
+
 static bool rollback(struct sql_conn *c)
 {
 	if (in_transaction(c))
@@ -245,6 +252,7 @@ const struct sql_backend sqlite_backend = {
     .begin = begin,
     .commit = commit,
     .durable = durable,
+    .empty_log = empty_log,
     .rollback = rollback,
     .in_transaction = in_transaction,
     .start = start,

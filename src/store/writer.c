@@ -23,7 +23,7 @@
 #include "base/metrics.h"
 #include "store/readers.h"
 
-enum { GROUP_MAX = 256 };
+enum { GROUP_MAX = 256, EMPTY_LOG_WAIT_MS = 200 };
 
 struct queue {
 	struct store_job *head, **tail;
@@ -50,6 +50,7 @@ struct writer {
 	void (*watch)(void *arg);   /* told after a commit that queued deliveries; may be NULL */
 	void *watch_arg;
 	bool deliveries_queued; /* by the group under way; writer thread */
+	bool erased;            /* by it, or by one before after which the log was in use; likewise */
 
 	_Atomic int health;   /* enum err of the last group */
 	_Atomic bool probing; /* the probe is queued */
@@ -175,6 +176,7 @@ static enum err run_job(struct writer *w, struct store_job *job, enum err *ret_f
 		*ret_failed = e = tx.failed;
 	job->result = e;
 	w->deliveries_queued = w->deliveries_queued || (e == OK && tx.deliveries_queued);
+	w->erased = w->erased || (e == OK && tx.erased);
 	if (!w->sql->in_transaction(w->conn))
 		return e != OK ? e : ERR_IO;
 	if (e != OK && control(w, "ROLLBACK TO job") != OK)
@@ -254,6 +256,13 @@ void writer_watch(struct writer *w, void (*fn)(void *arg), void *arg)
 	pthread_mutex_unlock(&w->watch_lock);
 }
 
+/* Where the log is in use for longer, the next group tries again. */
+static void empty_log(struct writer *w, int64_t wait_ms)
+{
+	if (w->erased && w->conn)
+		w->erased = w->sql->empty_log(w->conn, wait_ms) != OK;
+}
+
 static void write_group(struct writer *w, struct queue *from, int64_t oldest)
 {
 	w->deliveries_queued = false;
@@ -276,6 +285,7 @@ static void write_group(struct writer *w, struct queue *from, int64_t oldest)
 		w->sql->close(w->conn);
 		w->conn = NULL;
 	}
+	empty_log(w, EMPTY_LOG_WAIT_MS);
 	pthread_mutex_unlock(&w->conn_lock);
 	tell(w, &group, e);
 	if (e == OK && w->deliveries_queued)
@@ -368,6 +378,7 @@ void writer_free(struct writer *w)
 	pthread_cond_signal(&w->came);
 	pthread_mutex_unlock(&w->lock);
 	pthread_join(w->thread, NULL);
+	empty_log(w, w->target->busy_timeout_ms);
 	w->sql->close(w->conn);
 	pthread_cond_destroy(&w->came);
 	pthread_mutex_destroy(&w->watch_lock);

@@ -18,7 +18,8 @@ const planted = (n) => ({ email: `Zebulon${n}@Planted-People.example`, name: `Ze
 const NEEDLES = /zebulon|planted-people|plantagenet|5550\d?\s?24680|plantain|plantville|PL4N-?7ED|people%2dplanted/i;
 const people = (n) => ({ company: `Customer ${n}`, country: 'US', region: 'Americas', technicalContact: planted(n), billingContact: planted(n + 1) });
 const trial = (n, more = {}) => evaluation({ contactDetails: people(n), lastUpdated: today, latestEvaluationStartDate: today, maintenanceStartDate: today, maintenanceEndDate: inDays(5),
-  partnerDetails: { partnerName: 'Reseller', partnerType: 'EXPERT', billingContact: planted(n + 2) }, ...more }, n);
+  partnerDetails: { partnerName: 'Reseller', partnerType: 'EXPERT', billingContact: planted(n + 2) },
+  attribution: { channel: 'direct', campaignName: `for ${planted(n).email}`, campaignContent: `?mail=${encodeURIComponent(planted(n).email)}` }, ...more }, n);
 
 let world, market, smtp, receiver, app, site, env;
 const output = [];
@@ -123,9 +124,13 @@ test('RTBF in a report erases the person; the other one stays', async () => {
 });
 
 test('licgate forget erases reports, look-ups and mail beside the server; polls and look-ups bring nothing back', async () => {
+  const sealed = Buffer.from(sql("SELECT hex(contacts) FROM contacts WHERE license_key = 'E-100001'"), 'hex').subarray(4); // behind the key's id
+  const files = () => ['licgate.db', 'licgate.db-wal'].filter((name) => readFileSync(path.join(app.dir, name)).includes(sealed));
+  assert.ok(files().length > 0);
   const byAddress = await cli('forget', planted(2).email.toUpperCase());
   assert.equal(byAddress.code, 0, byAddress.stderr);
   assert.match(byAddress.stdout, /contacts of licences 2, /);
+  assert.deepEqual(files(), [], 'not even sealed');
   const byLookup = await cli('forget', planted(8).email);
   assert.match(byLookup.stdout, /contacts of licences 0, of look-ups 1, /);
   market.licenses[1] = trial(1, { tier: '25 Users', partnerDetails: null });

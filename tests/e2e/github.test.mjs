@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { BASE_URL, Licgate, until } from './lib/licgate.mjs';
+import { BASE_URL, Licgate, run, until } from './lib/licgate.mjs';
 import { Atlassian } from './lib/atlassian.mjs';
 import { GitHub, PLANS, checked, deliver, iso, payload, purchase, realPayloads, sign } from './lib/github.mjs';
 
@@ -211,6 +211,22 @@ test('no login, contact or secret is logged, journalled or told', async () => {
     assert.ok(!log.includes(text), `log: ${text}`);
     assert.ok(!events.includes(text), `journal: ${text}`);
   }
+});
+
+test('a billing address that is forgotten goes from its account, and no webhook brings it back', async () => {
+  const p = purchase({ id: 72, email: 'Forget.Me@example.com' });
+  const kept = () => execFileSync('sqlite3', [path.join(app.dir, 'licgate.db'), "SELECT email IS NOT NULL FROM github_accounts WHERE account_id = '72'"]).toString().trim();
+  await took(deliver(app, payload('purchased', p, { at: Date.now() - 3 * DAY })));
+  assert.equal(kept(), '1');
+  const { code, stdout, stderr } = await run(['forget', 'forget.me@example.com'], { dir: app.dir, env: { ...world.env, ...OFF } });
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /of GitHub accounts 1,/);
+  assert.equal(kept(), '0');
+  await took(deliver(app, payload('changed', { ...p, units: 6 }, { at: Date.now() - 2 * DAY })));
+  assert.equal((await tenant(72)).license.seats.limit, 6);
+  assert.equal(kept(), '0');
+  await took(deliver(app, payload('changed', { ...p, units: 7, email: 'other@example.com' }, { at: Date.now() - DAY })));
+  assert.equal(kept(), '1');
 });
 
 test('personal data is erased after the retention time: account, tenant, people; the dates stay', async () => {

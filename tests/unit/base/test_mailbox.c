@@ -39,6 +39,19 @@ static void addresses(void **state)
 	assert_false(mailbox_address_ok((struct str){"jo@acme\0.example", 16}));
 }
 
+static void what_may_be_looked_for(void **state)
+{
+	static const char *const yes[] = {"jo@acme.example", "j\xc3\xb6@\xc3\xa4.example", "o'neil+x@acme"};
+	static const char *const no[] = {"<jo@acme.example>",   "mailto:jo@acme.example", "jo@acme.example,",
+	                                 "jo@acme.example;",    "jo acme.example",        "jo @acme.example",
+	                                 "\"jo\"@acme.example", "@acme.example"};
+	(void)state;
+	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
+		assert_true(mailbox_address_plausible(str_of(yes[i])));
+	for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++)
+		assert_false(mailbox_address_plausible(str_of(no[i])));
+}
+
 static void mailboxes(void **state)
 {
 	static const struct {
@@ -139,8 +152,8 @@ static void bodies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(addresses),        cmocka_unit_test(mailboxes), cmocka_unit_test(headers),
-	    cmocka_unit_test(names_in_headers), cmocka_unit_test(bodies),
+	    cmocka_unit_test(addresses), cmocka_unit_test(what_may_be_looked_for), cmocka_unit_test(mailboxes),
+	    cmocka_unit_test(headers),   cmocka_unit_test(names_in_headers),       cmocka_unit_test(bodies),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

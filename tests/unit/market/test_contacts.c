@@ -7,6 +7,7 @@
 #include "base/secret.h"
 #include "market/contacts.h"
 #include "store/fixture.h"
+#include "store/github.h"
 #include "store/mail.h"
 #include "store/sql.h"
 
@@ -101,7 +102,7 @@ static size_t events(struct world *w, const char **ret_json)
 	return count;
 }
 
-static bool file_holds(const char *file, const char *text)
+static bool file_holds_bytes(const char *file, struct str text)
 {
 	FILE *f = fopen(file, "rb");
 	if (!f)
@@ -109,7 +110,12 @@ static bool file_holds(const char *file, const char *text)
 	__cleanup_free char *all = malloc(16 << 20);
 	size_t len = fread(all, 1, 16 << 20, f);
 	fclose(f);
-	return memmem(all, len, text, strlen(text)) != NULL;
+	return memmem(all, len, text.ptr, text.len) != NULL;
+}
+
+static bool file_holds(const char *file, const char *text)
+{
+	return file_holds_bytes(file, str_of(text));
 }
 
 static void contacts_are_kept_and_shown_to_who_asks(void **state)
@@ -171,6 +177,31 @@ static void nothing_of_a_contact_lies_open_in_the_file(void **state)
 	}
 }
 
+/* In no page, and not in the log of pages either: whoever has the file and the keys finds nobody. */
+static void what_was_erased_is_in_no_file_any_more(void **state)
+{
+	struct world *w = *state;
+	struct contacts_row row;
+	char wal[128];
+	snprintf(wal, sizeof(wal), "%s-wal", w->fixture.file);
+	take(w, "E-1", "acme", &jo, 1);
+	commit(w);
+	assert_int_equal(store_contacts_get(w->tx, STR("E-1"), &w->arena, &row), OK);
+	assert_true(file_holds_bytes(wal, row.sealed));
+	forget(w, "jo@planted.example");
+	commit(w);
+	assert_false(file_holds_bytes(wal, row.sealed));
+	assert_false(file_holds_bytes(w->fixture.file, row.sealed));
+	assert_true(file_holds(w->fixture.file, "E-1"));
+	take(w, "E-2", "acme", &al, 1);
+	commit(w);
+	assert_int_equal(store_contacts_get(w->tx, STR("E-2"), &w->arena, &row), OK);
+	assert_int_equal(store_tenant_purge(w->tx, STR("acme")), OK);
+	commit(w);
+	assert_false(file_holds_bytes(wal, row.sealed));
+	assert_false(file_holds_bytes(w->fixture.file, row.sealed));
+}
+
 static void an_unchanged_row_is_left_alone(void **state)
 {
 	struct world *w = *state;
@@ -225,6 +256,23 @@ static void any_field_that_reads_rtbf_erases_the_whole_contact(void **state)
 	assert_string_equal(shown(w, "acme"), "[]");
 }
 
+/* Whom else a sale names may be long gone. */
+static void a_sale_that_says_rtbf_erases_and_brings_nobody(void **state)
+{
+	struct world *w = *state;
+	const struct contact both[] = {jo, al};
+	const struct contact old = {"billing", STR("old@planted.example"), STR("Old Planted"), STR(""), STR("")};
+	const struct contact sale[] = {jo_erased, old};
+	take(w, "E-1", "acme", both, 2);
+	assert_int_equal(contacts_erase(w->tx, w->keyring, STR("E-1"), STR("acme"), sale, 2, w->now), OK);
+	assert_null(strstr(shown(w, "acme"), "Jo"));
+	assert_null(strstr(shown(w, "acme"), "Old"));
+	assert_non_null(strstr(shown(w, "acme"), "Al"));
+	assert_int_equal(contacts_erase(w->tx, w->keyring, STR("E-9"), STR(""), sale, 2, w->now), OK);
+	assert_int_equal(contacts_erase(w->tx, w->keyring, STR("E-1"), STR("acme"), &al, 1, w->now), OK);
+	assert_non_null(strstr(shown(w, "acme"), "Al"));
+}
+
 static void put_lookup(struct world *w, const char *tenant, const char *email)
 {
 	struct buf sealed = BUF_INIT(1000);
@@ -271,6 +319,24 @@ static int64_t queue_mail(struct world *w, const char *event, const char *email)
 	return list[0].id;
 }
 
+static void put_account(struct world *w, const char *id, const char *email)
+{
+	struct buf sealed = BUF_INIT(1000);
+	assert_int_equal(
+	    seal(w->keyring, (struct seal_place){"github_accounts", "email", str_of(id)}, str_of(email), &sealed), OK);
+	const struct github_account_row a = {
+	    .account_id = id, .type = "Organization", .status = "active", .email_sealed = buf_text(&sealed)};
+	assert_int_equal(store_github_account_put(w->tx, &a), OK);
+	buf_release(&sealed);
+}
+
+static bool has_account_email(struct world *w, const char *id)
+{
+	struct github_account_row a;
+	assert_int_equal(store_github_account_get(w->tx, str_of(id), &w->arena, &a), OK);
+	return a.email_sealed.len > 0;
+}
+
 static void forgetting_erases_everywhere_and_says_how_much(void **state)
 {
 	struct world *w = *state;
@@ -280,11 +346,16 @@ static void forgetting_erases_everywhere_and_says_how_much(void **state)
 	put_lookup(w, "acme", "jo@planted.example");
 	queue_mail(w, "evt_1", "jo@planted.example");
 	queue_mail(w, "evt_2", "al@planted.example");
+	put_account(w, "1", "Jo@planted.example");
+	put_account(w, "2", "al@planted.example");
 	struct contacts_forgotten f = forget(w, "  JO@planted.EXAMPLE ");
 	assert_int_equal(f.contacts, 2);
 	assert_int_equal(f.lookups, 1);
+	assert_int_equal(f.accounts, 1);
 	assert_int_equal(f.mails, 1);
 	assert_false(f.known);
+	assert_false(has_account_email(w, "1"));
+	assert_true(has_account_email(w, "2"));
 	assert_null(strstr(shown(w, "acme"), "Jo"));
 	assert_non_null(strstr(shown(w, "acme"), "Al"));
 	assert_false(has_lookup_contact(w, "acme"));
@@ -292,7 +363,7 @@ static void forgetting_erases_everywhere_and_says_how_much(void **state)
 	take(w, "E-3", "acme", both, 2);
 	assert_null(strstr(shown(w, "acme"), "Jo"));
 	f = forget(w, "jo@planted.example");
-	assert_int_equal(f.contacts + f.lookups + f.mails, 0);
+	assert_int_equal(f.contacts + f.lookups + f.accounts + f.mails, 0);
 	assert_true(f.known);
 }
 
@@ -346,11 +417,13 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_row_without_tenant_is_found_by_the_entitlement, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_row_is_found_by_the_licence_that_is_joined_to_the_tenant, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(nothing_of_a_contact_lies_open_in_the_file, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(what_was_erased_is_in_no_file_any_more, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(an_unchanged_row_is_left_alone, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(the_first_contact_is_announced_once_with_ids_only, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(rtbf_erases_the_person_in_every_row_and_late_rows_do_not_bring_it_back, set_up,
 	                                    tear_down),
 	    cmocka_unit_test_setup_teardown(any_field_that_reads_rtbf_erases_the_whole_contact, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_sale_that_says_rtbf_erases_and_brings_nobody, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(rtbf_takes_the_same_person_out_of_the_tenants_look_up, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(forgetting_erases_everywhere_and_says_how_much, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_purged_tenants_contacts_go_and_stay_away_until_it_comes_back, set_up,
