@@ -10,6 +10,15 @@ const back = (month, n) => { const d = new Date(`${month}-01T00:00:00Z`); d.setU
 const percent = (rate) => (rate === null || rate === undefined ? '–' : `${(rate * 100).toFixed(1)} %`);
 const sum = (rows, name) => rows.reduce((all, r) => all + r[name], 0);
 
+/* A month without a sale or an evaluation has its place on the axis too. */
+const monthsOf = (...lists) => {
+	const named = lists.flat().map((r) => r.month).sort(), all = [];
+	for (let month = named[0]; month && month <= named.at(-1); month = back(month, -1)) all.push(month);
+	return all;
+};
+const inEach = (months, rows, none) => months.map((month) => rows.find((r) => r.month === month) ?? { month, ...none });
+const NO_SALES = { sales_cents: 0, refunds_cents: 0, repriced_cents: 0 }, NO_EVALUATIONS = { started: 0, running: 0, converted: 0 };
+
 const recurring = (rows, currency, show) => ({ labelled: 'Month', labels: rows.map((r) => r.month), format: show,
 	sets: [{ name: 'MRR', colour: 'info', values: rows.map((r) => r.mrr_cents / 100) }],
 	summary: rows.length > 0 ? `Monthly recurring revenue, ${money(rows.at(-1).mrr_cents, currency)} in ${rows.at(-1).month}.` : 'No recurring revenue.' });
@@ -24,7 +33,7 @@ const billed = (rows, currency, show) => ({ labelled: 'Month', labels: rows.map(
 		.map(([name, colour, member]) => ({ name, colour, stack: 'all', values: rows.map((r) => r[member] / 100) })).filter((s, i) => i === 0 || s.values.some((v) => v !== 0)),
 	summary: `Sales of ${money(sum(rows, 'sales_cents'), currency)}, ${money(-sum(rows, 'refunds_cents'), currency)} refunded.` });
 
-const evaluations = ({ months, total }) => ({ labelled: 'Month', labels: months.map((m) => m.month),
+const evaluations = (months, total) => ({ labelled: 'Month', labels: months.map((m) => m.month),
 	sets: [['Converted', 'good', (m) => m.converted], ['Running', 'info', (m) => m.running], ['Ended', 'faint', (m) => m.started - m.converted - m.running]]
 		.map(([name, colour, value]) => ({ name, colour, stack: 'all', values: months.map(value) })),
 	summary: `${number(total.started)} evaluations, ${number(total.converted)} converted (${percent(total.conversion_rate)})${total.median_days === null ? '' : `, after ${total.median_days} days in the middle`}.` });
@@ -39,9 +48,9 @@ const salesTable = (rows) => table({ caption: 'Sales of the last month shown', r
 	{ label: 'Entitlement', cell: (s) => s.entitlement }, { label: 'Tier', cell: (s) => s.tier ?? '–' }, { label: 'Paid', number: true, cell: (s) => money(s.amount_cents, s.currency) },
 	{ label: 'To vendor', number: true, cell: (s) => money(s.vendor_amount_cents, s.currency) }] });
 
-/* What the numbers mean, as the server says it. */
-const meaning = (definitions) => h('details', {}, h('summary', {}, 'What the numbers mean'), h('dl', { class: 'wide' },
-	Object.entries(definitions).map(([name, text]) => [h('dt', {}, name.replace(/_cents$/, '').replaceAll('_', ' ')), h('dd', {}, text)])));
+/* What the numbers mean, as the server says it: reports, each { title: definitions }. */
+const meaning = (reports) => h('details', {}, h('summary', {}, 'What the numbers mean'), Object.entries(reports).map(([title, definitions]) => [h('h3', {}, title), h('dl', { class: 'wide' },
+	Object.entries(definitions).map(([name, text]) => [h('dt', {}, name.replace(/_cents$/, '').replaceAll('_', ' ')), h('dd', {}, text)]))]));
 
 /** Kept in the address: from and to, months. */
 export function books(main, { query, remember }) {
@@ -58,7 +67,7 @@ export function books(main, { query, remember }) {
 	const reports = marketplace();
 	let csv = links(), latest = 0, got = null;
 
-	const tile = (label, value, kind) => h('div', { class: 'tile', 'data-kind': kind }, h('b', {}, value), h('span', {}, label));
+	const tile = (label, value, kind) => h('div', { class: 'tile', 'data-kind': kind, 'data-long': value.length > 11 }, h('b', {}, value), h('span', {}, label));
 
 	function show() {
 		const [mrr, money_, trials, lines] = got;
@@ -73,11 +82,12 @@ export function books(main, { query, remember }) {
 			tile('Refunded', money(-sum(sums, 'refunds_cents'), currency)), tile('Churned MRR', money(sum(rows, 'churn_cents'), currency)), tile('Evaluations converted', percent(trials.total.conversion_rate)));
 		charts.mrr.update(recurring(rows, currency, amount));
 		charts.movements.update(movements(rows, currency, amount));
-		charts.billed.update(billed(sums, currency, amount));
-		charts.trials.update(evaluations(trials));
+		const labels = monthsOf(mrr.months, money_.months, trials.months);
+		charts.billed.update(billed(inEach(labels, sums, NO_SALES), currency, amount));
+		charts.trials.update(evaluations(inEach(labels, trials.months, NO_EVALUATIONS), trials.total));
 		fill(months, rows.length > 0 ? monthsTable(rows, currency) : empty('No sale has come in a report yet.'));
 		fill(sales, lines.transactions.length > 0 ? salesTable(lines.transactions) : empty('No sale in the last month shown.'));
-		fill(words, meaning({ ...money_.definitions, ...mrr.definitions, ...trials.definitions }));
+		fill(words, meaning({ 'Recurring revenue': mrr.definitions, Sales: money_.definitions, Evaluations: trials.definitions }));
 	}
 
 	async function load() {

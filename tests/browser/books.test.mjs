@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Atlassian, active, notLicensed } from '../e2e/lib/atlassian.mjs';
 import { ADMIN_TOKEN, Licgate, run, until } from '../e2e/lib/licgate.mjs';
-import { license, Marketplace } from '../e2e/lib/marketplace.mjs';
+import { license, Marketplace, sale } from '../e2e/lib/marketplace.mjs';
 import { VendorYear } from '../e2e/lib/vendor-year.mjs';
 import { Browser, DESKTOP, LOOKS } from './lib/browser.mjs';
 
@@ -18,6 +18,8 @@ before(async () => {
   for (const day of year.days()) Object.assign(market, year.turn(day));
   const far = { maintenanceEndDate: '2099-12-31' };
   market.licenses = [...market.licenses, license({ ...far, tier: HOSTILE }, 901), license(far, 902), license({ ...far, appEntitlementNumber: `E-${HOSTILE}` }, 903)];
+  market.transactions = [...market.transactions, sale({ transactionId: 'AT-euro', purchase: { saleDate: '2025-05-02', currency: 'EUR', billingPeriod: 'Annual', purchasePrice: 12345678.9, vendorAmount: 1,
+    maintenanceStartDate: '2025-05-02', maintenanceEndDate: '2026-05-02' } }, 904)];
   const { code, stderr } = await run(['sync'], { dir: app.dir, env: market.env });
   assert.equal(code, 0, stderr);
   const install = async (name, n, answer, body = {}) => {
@@ -81,6 +83,26 @@ test('the numbers are those of the year; another range gives others, and stands 
   await until('in the address', () => page.url().includes('from=2025-01&to=2025-06'));
   await page.getByText('What the numbers mean').click();
   await page.getByText('MRR of licences that had none in the month before').waitFor();
+  view.quiet();
+  await view.close();
+});
+
+test('every month has its place in every chart, every number its line and its definition', async () => {
+  const view = await open(`#/books${RANGE}`);
+  const { page } = view;
+  await page.locator('.tile', { hasText: 'MRR in 2025-12' }).getByText(dollars(year.mrr.at(-1).mrr_cents)).waitFor();
+  const months = year.mrr.map((m) => m.month);
+  for (const title of ['Monthly recurring revenue', 'What changed it', 'Sales and refunds', 'Evaluations by the month they began']) {
+    const figure = page.getByRole('region', { name: title, exact: true });
+    await figure.getByText('As a table').click();
+    assert.deepEqual(await figure.getByRole('cell').filter({ hasText: /^2025-/ }).allInnerTexts(), months, title);
+  }
+  await page.getByText('What the numbers mean').click();
+  for (const text of ['sales of sandbox licences are left out', 'evaluations on sandboxes are left out', 'refund lines without an upgrade', 'money paid back in the month, re-pricings']) await page.getByText(text).waitFor();
+  await page.getByLabel('Currency').selectOption('EUR');
+  const tile = page.locator('.tile', { hasText: 'Net sales' }).locator('b');
+  await tile.getByText('12,345,678.90').waitFor();
+  assert.ok(await tile.evaluate((b) => b.getBoundingClientRect().height < 2 * parseFloat(getComputedStyle(b).lineHeight)), 'a number goes over two lines');
   view.quiet();
   await view.close();
 });
