@@ -76,6 +76,7 @@ static void write_endpoint(struct jsonw *w, const struct shown *s, int64_t now)
 	}
 	jw_ktime(w, "created_at", e->created_at);
 	jw_ktime(w, "previous_secret_until", e->previous_until > now ? e->previous_until : 0);
+	jw_ktime(w, "held_until", e->held_until > now ? e->held_until : 0);
 	jw_kint(w, "pending", s->pending);
 	jw_kint(w, "dead", s->dead);
 	jw_end_obj(w);

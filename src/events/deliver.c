@@ -155,6 +155,11 @@ static void send_claimed(struct deliveries *d)
 
 /* ---- the job ---- */
 
+static struct moment moment_of(const struct deliveries *d)
+{
+	return (struct moment){clock_wall_ms(d->options.clock), clock_mono_ms(d->options.clock)};
+}
+
 static enum err note_batch(struct deliveries *d, struct store_tx *tx)
 {
 	for (struct attempt *a = d->batch; a; a = a->link) {
@@ -167,7 +172,14 @@ static enum err note_batch(struct deliveries *d, struct store_tx *tx)
 			return err;
 		a->noted = true;
 	}
-	return OK;
+	const struct moment at = moment_of(d);
+	enum err err = OK;
+	for (const struct receiver *r = d->receivers; r && err == OK; r = r->next) {
+		const int64_t hold = receiver_hold(r, at);
+		if (hold)
+			err = store_endpoint_hold(tx, str_of(r->id), hold);
+	}
+	return err;
 }
 
 static bool lane_busy(void *receiver, const char *lane)
@@ -233,7 +245,7 @@ static enum err follow_rows(struct deliveries *d, struct store_tx *tx)
 {
 	enum err err = store_endpoint_list(tx, &d->arena, &d->rows, &d->row_count);
 	for (size_t i = 0; err == OK && i < d->row_count; i++)
-		err = receiver_follow(&d->receivers, &d->rows[i], d->options.keys);
+		err = receiver_follow(&d->receivers, &d->rows[i], d->options.keys, moment_of(d));
 	return err;
 }
 

@@ -16,6 +16,7 @@ enum {
 	SLOW_STEPS_MAX = 6, /* 1 s, 2 s … 64 s */
 	LOOK_EVERY_MS = 1000,
 	IDLE_EVERY_MS = 5000, /* without an endpoint to deliver to */
+	HOLD_STEP_MS = 500,   /* two clocks do not agree to the millisecond */
 };
 
 static void receiver_free(struct receiver *r)
@@ -94,7 +95,27 @@ static enum err set_key(struct receiver *r, size_t i, const char *column, struct
 	return err;
 }
 
-enum err receiver_follow(struct receiver **list, const struct endpoint_row *row, const struct keyring *keys)
+/* What another server was told, or this one before it was restarted. A wall clock that is wrong costs an hour at most.
+ */
+static void follow_hold(struct receiver *r, int64_t held_until, struct moment now)
+{
+	int64_t left = held_until - now.wall_ms;
+	left = left < SLOW_MAX_MS ? left : SLOW_MAX_MS;
+	if (held_until == r->held_until)
+		return; /* heeded when it was first seen */
+	r->held_until = held_until;
+	if (left > 0 && now.mono_ms + left > r->slow_until_mono_ms)
+		r->slow_until_mono_ms = now.mono_ms + left;
+}
+
+int64_t receiver_hold(const struct receiver *r, struct moment now)
+{
+	const int64_t until = now.wall_ms + r->slow_until_mono_ms - now.mono_ms;
+	return until > now.wall_ms && until > r->held_until + HOLD_STEP_MS ? until : 0;
+}
+
+enum err receiver_follow(struct receiver **list, const struct endpoint_row *row, const struct keyring *keys,
+                         struct moment now)
 {
 	struct receiver *r = receiver_find(*list, row->id);
 	if (!r && !(r = receiver_add(list, row->id)))
@@ -107,6 +128,7 @@ enum err receiver_follow(struct receiver **list, const struct endpoint_row *row,
 	}
 	r->disabled = row->disabled_at != 0;
 	r->previous_until = row->previous_until;
+	follow_hold(r, row->held_until, now);
 	enum err err = set_text(&r->url, row->url);
 	if (err != OK)
 		return err;

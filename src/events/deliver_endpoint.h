@@ -36,10 +36,17 @@ struct receiver {
 	size_t most; /* in flight: fewer after it asked to slow down */
 	unsigned slow_steps;
 	int64_t slow_until_mono_ms;
+	int64_t held_until; /* wall ms: what the row says of that */
 };
 
-/* Follows the row; an unknown one is added. ERR_NOMEM. */
-enum err receiver_follow(struct receiver **list, const struct endpoint_row *row, const struct keyring *keys);
+struct moment {
+	int64_t wall_ms, mono_ms;
+};
+/* Follows the row, also in how long it is left alone; an unknown one is added. ERR_NOMEM. */
+enum err receiver_follow(struct receiver **list, const struct endpoint_row *row, const struct keyring *keys,
+                         struct moment now);
+/* Until when it is to be left alone, wall ms, where its row does not say so yet; else 0. */
+int64_t receiver_hold(const struct receiver *r, struct moment now);
 /* Frees those that were not seen and have nothing under way; forgets what was seen. */
 void receivers_sweep(struct receiver **list);
 void receivers_free(struct receiver *list);

@@ -9,7 +9,6 @@
 static const int64_t delays[ATTEMPTS_MAX - 1] = {5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR,
                                                  10 * HOUR,  14 * HOUR,  20 * HOUR,   24 * HOUR};
 static const int64_t RETRY_AFTER_MAX = 24 * HOUR;
-static const int64_t SLOW_MAX = HOUR;
 enum { JITTER_PARTS = 10 }; /* at most one tenth more: never earlier than the table says */
 
 int64_t retry_delay_ms(int n)
@@ -67,7 +66,7 @@ struct verdict_on_attempt attempt_judge(const struct attempt_end *end)
 	struct verdict_on_attempt v = {.error = error_of(end)};
 	v.gone = end->err == OK && end->status == 410;
 	v.slow_down = end->err == OK && (end->status == 429 || end->status == 502 || end->status == 504);
-	v.slow_for_ms = v.slow_down ? asked_ms(end->retry_after_s, SLOW_MAX) : 0;
+	v.slow_for_ms = v.slow_down ? asked_ms(end->retry_after_s, SLOW_MAX_MS) : 0;
 	const int64_t delay = retry_delay_ms(end->number);
 	if (delay < 0 || v.gone) {
 		v.result = ATTEMPT_LAST_FAILED;

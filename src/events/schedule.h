@@ -9,7 +9,7 @@
 
 #include "base/err.h"
 
-enum { ATTEMPTS_MAX = 10 };
+enum { ATTEMPTS_MAX = 10, SLOW_MAX_MS = 3600 * 1000 };
 /* How long after attempt number n (from 1) failed the next one is made, without jitter; -1: it was the last. */
 int64_t retry_delay_ms(int n);
 
@@ -31,7 +31,7 @@ struct verdict_on_attempt {
 	const char *error;   /* a code, a literal; NULL: delivered */
 	bool gone;           /* the endpoint says that it is no more: disable it */
 	bool slow_down;      /* it wants less */
-	int64_t slow_for_ms; /* for that long nothing at all; 0: not said */
+	int64_t slow_for_ms; /* for that long nothing at all, SLOW_MAX_MS at most; 0: not said */
 };
 struct verdict_on_attempt attempt_judge(const struct attempt_end *end);
 

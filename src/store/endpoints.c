@@ -34,7 +34,8 @@ enum err store_endpoint_put(struct store_tx *tx, const struct endpoint_row *e)
 	    "secret_key = excluded.secret_key, previous_secret = excluded.previous_secret, "
 	    "previous_secret_key = excluded.previous_secret_key, previous_until = excluded.previous_until, "
 	    "disabled_at = excluded.disabled_at, disabled_reason = excluded.disabled_reason, "
-	    "disabled_after = excluded.disabled_after",
+	    "disabled_after = excluded.disabled_after, "
+	    "held_until = CASE WHEN endpoints.url = excluded.url THEN endpoints.held_until ELSE 0 END",
 	    V_Z(e->id), V_Z(e->url), V_INT(!e->types), V_INT(e->setting), V_Z(e->setting_hash), V_BLOB(e->secret_sealed),
 	    key_id_of(e->secret_sealed), V_BLOB(e->previous_sealed), key_id_of(e->previous_sealed),
 	    V_INT(e->previous_until), V_INT(e->created_at), V_INT(e->disabled_at), V_Z(e->disabled_reason),
@@ -45,7 +46,7 @@ enum err store_endpoint_put(struct store_tx *tx, const struct endpoint_row *e)
 
 #define ENDPOINT_COLUMNS                                                                                               \
 	"id, url, all_types, setting, setting_hash, secret, previous_secret, previous_until, created_at, disabled_at, "    \
-	"disabled_reason, disabled_after"
+	"disabled_reason, disabled_after, held_until"
 
 static struct endpoint_row read_endpoint(struct rows *r, struct arena *a, bool *ret_all_types)
 {
@@ -62,6 +63,7 @@ static struct endpoint_row read_endpoint(struct rows *r, struct arena *a, bool *
 	    .disabled_at = row_int(r, 9),
 	    .disabled_reason = row_text(r, 10, a),
 	    .disabled_after = row_int(r, 11),
+	    .held_until = row_int(r, 12),
 	};
 }
 
@@ -139,8 +141,15 @@ enum err store_endpoint_disable(struct store_tx *tx, struct str id, const char *
 enum err store_endpoint_enable(struct store_tx *tx, struct str id)
 {
 	tx->deliveries_queued = true;
-	return sql_run_one(tx, ERR_NOT_FOUND, "UPDATE endpoints SET disabled_at = 0, disabled_reason = NULL WHERE id = $1",
+	return sql_run_one(tx, ERR_NOT_FOUND,
+	                   "UPDATE endpoints SET disabled_at = 0, disabled_reason = NULL, held_until = 0 WHERE id = $1",
 	                   V_STR(id));
+}
+
+enum err store_endpoint_hold(struct store_tx *tx, struct str id, int64_t until)
+{
+	return sql_run(tx, NULL, "UPDATE endpoints SET held_until = $1 WHERE id = $2 AND held_until < $1", V_INT(until),
+	               V_STR(id));
 }
 
 enum err store_endpoints_forget_secrets(struct store_tx *tx, int64_t now)

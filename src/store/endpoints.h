@@ -14,6 +14,7 @@ struct endpoint_row {
 	int64_t created_at, disabled_at;
 	const char *disabled_reason;
 	int64_t disabled_after;
+	int64_t held_until; /* it asked to be left alone; put does not look at it: over where the URL is another one */
 };
 /* Insert, or replace the whole row but for created_at; its deliveries stay. */
 enum err store_endpoint_put(struct store_tx *tx, const struct endpoint_row *row);
@@ -25,5 +26,7 @@ enum err store_endpoint_delete(struct store_tx *tx, struct str id);
 /* disabled_after becomes the newest event's seq. OK too where it was disabled already, which then stays as it was. */
 enum err store_endpoint_disable(struct store_tx *tx, struct str id, const char *reason, int64_t at);
 enum err store_endpoint_enable(struct store_tx *tx, struct str id); /* ERR_NOT_FOUND */
+/* Never shortens what is there. */
+enum err store_endpoint_hold(struct store_tx *tx, struct str id, int64_t until);
 /* Drops previous secrets whose time is over. */
 enum err store_endpoints_forget_secrets(struct store_tx *tx, int64_t now);

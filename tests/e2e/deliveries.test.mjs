@@ -216,6 +216,7 @@ test('429 with Retry-After holds the endpoint up for as long', async () => {
   await toggle(site, 'enabled');
   await until('tried', () => receiver.got.length === 1);
   await until('noted', async () => (await deliveries(`endpoint=${made.id}`)).some((d) => d.last_status === 429));
+  assert.ok(Date.parse((await shown(made.id)).held_until) - receiver.got[0].at >= 6900);
   await toggle(site, 'disabled');
   await until('both arrive', () => receiver.got.length === 3, 15000);
   for (const got of receiver.got.slice(1)) assert.ok(got.at - receiver.got[0].at >= 6900, `${got.at - receiver.got[0].at}`);

@@ -11,3 +11,6 @@ CREATE TABLE delivery_attempts (
 
 -- Deliveries of one tenant's events.
 CREATE INDEX deliveries_event ON deliveries (event_seq);
+
+-- Until when the endpoint asked to be left alone (429): for all servers, and through their restarts.
+ALTER TABLE endpoints ADD COLUMN held_until INTEGER NOT NULL DEFAULT 0;

@@ -233,6 +233,62 @@ static void what_waits_is_held_back_with_it(void **state)
 	assert_int_equal(w.count, 61); /* the ten that waited, and the one that was put off */
 }
 
+static enum err enable_run(struct store_tx *tx, void *arg)
+{
+	(void)arg;
+	return store_endpoint_enable(tx, str_of(w.endpoint));
+}
+
+static void a_restart_holds_back_as_long(void **state)
+{
+	(void)state;
+	struct look l;
+	happens("a");
+	answer(0, OK, 429, 60);
+	pass(10);
+	deliveries_stop(w.deliveries);
+	start_deliveries();
+	(void)newest(&l);
+	assert_in_range(l.endpoint.held_until - clock_wall_ms(&w.fixture.clock.clock), 59000, 60000);
+	arena_release(&l.arena);
+	happens("b");
+	pass(59000);
+	assert_int_equal(w.count, 1);
+	pass(2000);
+	assert_int_equal(w.count, 3);
+	answer_all(204);
+
+	/* enabled by hand, which ends what it asked for */
+	happens("c");
+	answer(3, OK, 429, 60);
+	pass(10);
+	deliveries_stop(w.deliveries);
+	assert_int_equal(store_write(w.fixture.store, enable_run, NULL), OK);
+	start_deliveries();
+	happens("d");
+	assert_int_equal(w.count, 5);
+}
+
+/* Whatever the row says, nobody is left alone for more than an hour. */
+static enum err hold_for_ever(struct store_tx *tx, void *arg)
+{
+	(void)arg;
+	return store_endpoint_hold(tx, str_of(w.endpoint), INT64_C(9999999999999));
+}
+
+static void a_wrong_clock_costs_an_hour(void **state)
+{
+	(void)state;
+	assert_int_equal(store_write(w.fixture.store, hold_for_ever, NULL), OK);
+	pass(1000);
+	happens("a");
+	assert_int_equal(w.count, 0);
+	deliveries_stop(w.deliveries);
+	start_deliveries();
+	pass(SLOW_MAX_MS);
+	assert_int_equal(w.count, 1);
+}
+
 /* What was under way when it first said so says it once more, which asks for nothing more. */
 static void answers_of_one_moment_slow_down_once(void **state)
 {
@@ -248,12 +304,6 @@ static void answers_of_one_moment_slow_down_once(void **state)
 }
 
 /* ---- trouble ---- */
-
-static enum err enable_run(struct store_tx *tx, void *arg)
-{
-	(void)arg;
-	return store_endpoint_enable(tx, str_of(w.endpoint));
-}
 
 static void one_that_is_gone_gets_nothing_until_it_is_enabled(void **state)
 {
@@ -355,6 +405,8 @@ int main(void)
 	    T(one_that_says_slow_down_gets_less),
 	    T(what_waits_is_held_back_with_it),
 	    T(answers_of_one_moment_slow_down_once),
+	    T(a_restart_holds_back_as_long),
+	    T(a_wrong_clock_costs_an_hour),
 	    T(one_that_is_gone_gets_nothing_until_it_is_enabled),
 	    T(what_could_not_be_made_is_made_soon_and_costs_no_attempt),
 	    T(a_server_that_stops_gives_back_what_was_under_way),
