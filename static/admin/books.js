@@ -1,13 +1,14 @@
 // books.js - what comes in: recurring revenue, its movements, sales and refunds, evaluations, month by month.
 import { api } from './api.js';
 import { chart } from './charts.js';
-import { card, csvLink, empty, fill, h, message, table } from './dom.js';
+import { card, csvLink, empty, failed, fill, h, message, table, waiting } from './dom.js';
 import { marketplace } from './marketplace.js';
 import { money, number, reportDay } from './text.js';
 
 const thisMonth = () => new Date().toISOString().slice(0, 7);
 const back = (month, n) => { const d = new Date(`${month}-01T00:00:00Z`); d.setUTCMonth(d.getUTCMonth() - n); return d.toISOString().slice(0, 7); };
 const percent = (rate) => (rate === null || rate === undefined ? '–' : `${(rate * 100).toFixed(1)} %`);
+const SALES_SHOWN = 100;
 const sum = (rows, name) => rows.reduce((all, r) => all + r[name], 0);
 
 /* A month without a sale or an evaluation has its place on the axis too. */
@@ -36,7 +37,7 @@ const billed = (rows, currency, show) => ({ labelled: 'Month', labels: rows.map(
 const evaluations = (months, total) => ({ labelled: 'Month', labels: months.map((m) => m.month),
 	sets: [['Converted', 'good', (m) => m.converted], ['Running', 'info', (m) => m.running], ['Ended', 'faint', (m) => m.started - m.converted - m.running]]
 		.map(([name, colour, value]) => ({ name, colour, stack: 'all', values: months.map(value) })),
-	summary: `${number(total.started)} evaluations, ${number(total.converted)} converted (${percent(total.conversion_rate)})${total.median_days === null ? '' : `, after ${total.median_days} days in the middle`}.` });
+	summary: `${number(total.started)} evaluations, ${number(total.converted)} converted (${percent(total.conversion_rate)})${total.median_days === null ? '' : `, after ${total.median_days} days in the median`}.` });
 
 const monthsTable = (rows, currency) => table({ caption: 'Recurring revenue by month', rows: [...rows].reverse(), columns: [
 	{ label: 'Month', cell: (r) => r.month }, { label: 'MRR', number: true, cell: (r) => money(r.mrr_cents, currency) }, { label: 'Customers', number: true, cell: (r) => number(r.customers) },
@@ -56,15 +57,16 @@ const meaning = (reports) => h('details', {}, h('summary', {}, 'What the numbers
 export function books(main, { query, remember }) {
 	const to = h('input', { type: 'month', name: 'to', value: query.get('to') ?? thisMonth(), required: true, pattern: '[0-9]{4}-[0-9]{2}' });
 	const from = h('input', { type: 'month', name: 'from', value: query.get('from') ?? back(to.value, 11), required: true, pattern: '[0-9]{4}-[0-9]{2}' });
-	const said = h('div'), tiles = h('div', { class: 'tiles' }), words = h('div');
+	const said = h('div'), tiles = h('div', { class: 'tiles' }), words = h('div', {}, waiting()), moreSales = h('div');
 	const region = (name) => h('div', { class: 'scroll tall figures', tabindex: '0', role: 'region', 'aria-label': name });
 	const months = region('Recurring revenue by month'), sales = region('Sales of the last month shown');
 	const charts = { mrr: chart('area'), movements: chart('bar'), billed: chart('bar'), trials: chart('bar') };
 	const currencies = h('select', { name: 'currency', onchange: () => show() });
 	const currencyLabel = h('label', { hidden: true }, h('span', {}, 'Currency'), currencies);
 	const asked = () => new URLSearchParams({ from: from.value, to: to.value }).toString();
-	const links = () => ({ mrr: csvLink('books/mrr', asked()), movements: csvLink('books/mrr', asked()), sales: csvLink('books/transactions', asked()), billed: csvLink('books/transactions', asked()), trials: csvLink('books/trials', asked()) });
-	const reports = marketplace();
+	const lastMonth = () => new URLSearchParams({ from: to.value, to: to.value }).toString();
+	const links = () => ({ mrr: csvLink('books/mrr', asked()), movements: csvLink('books/mrr', asked()), sales: csvLink('books/transactions', lastMonth()), months: csvLink('books/mrr', asked()), billed: csvLink('books/transactions', asked()), trials: csvLink('books/trials', asked()) });
+	const reports = marketplace(() => load());
 	let csv = links(), latest = 0, got = null;
 
 	const tile = (label, value, kind) => h('div', { class: 'tile', 'data-kind': kind, 'data-long': value.length > 11 }, h('b', {}, value), h('span', {}, label));
@@ -87,6 +89,7 @@ export function books(main, { query, remember }) {
 		charts.trials.update(evaluations(inEach(labels, trials.months, NO_EVALUATIONS), trials.total));
 		fill(months, rows.length > 0 ? monthsTable(rows, currency) : empty('No sale has come in a report yet.'));
 		fill(sales, lines.transactions.length > 0 ? salesTable(lines.transactions) : empty('No sale in the last month shown.'));
+		fill(moreSales, lines.next && h('p', { class: 'soft padded' }, `The first ${number(lines.transactions.length)} are shown; the CSV has all.`));
 		fill(words, meaning({ 'Recurring revenue': mrr.definitions, Sales: money_.definitions, Evaluations: trials.definitions }));
 	}
 
@@ -94,12 +97,17 @@ export function books(main, { query, remember }) {
 		const mine = ++latest, fresh = links(); // an earlier answer may come later
 		for (const name of Object.keys(csv)) csv[name].replaceWith(fresh[name]);
 		csv = fresh;
+		if (from.value > to.value) {
+			fill(said, message('bad', 'The first month is after the last one: choose an earlier “From” or a later “To”.'));
+			return;
+		}
 		try {
-			const answers = await Promise.all([api(`books/mrr?${asked()}`), api(`books/transactions?${asked()}&limit=1`), api(`books/trials?${asked()}`), api(`books/transactions?from=${to.value}&to=${to.value}&limit=100`)]);
+			const answers = await Promise.all([api(`books/mrr?${asked()}`), api(`books/transactions?${asked()}&limit=1`), api(`books/trials?${asked()}`), api(`books/transactions?from=${to.value}&to=${to.value}&limit=${SALES_SHOWN}`)]);
 			if (mine !== latest) return;
 			got = answers;
 			show();
-		} catch (problem) { if (mine === latest) fill(said, message('bad', `The books cannot be shown: ${problem.message}.`)); }
+		} catch (problem) { if (mine === latest) fill(said, failed('The books cannot be shown', problem, load)); }
+		for (const place of [months, sales, words]) place.querySelector(':scope > .waiting')?.remove();
 	}
 
 	const form = h('form', { class: 'days', onsubmit: (event) => { event.preventDefault(); remember(`#/books?${asked()}`); load(); },
@@ -108,8 +116,10 @@ export function books(main, { query, remember }) {
 	fill(main, h('div', { class: 'head' }, h('h1', {}, 'Books'), form), said, tiles,
 		h('div', { class: 'grid pairs' }, card('Monthly recurring revenue', { extra: csv.mrr }, charts.mrr.element), card('What changed it', { extra: csv.movements }, charts.movements.element),
 			card('Sales and refunds', { extra: csv.billed }, charts.billed.element), card('Evaluations by the month they began', { extra: csv.trials }, charts.trials.element)),
-		card('By month', { flush: true }, months), card('Sales of the last month shown', { flush: true, extra: csv.sales }, sales),
+		card('By month', { flush: true, extra: csv.months }, months), card('Sales of the last month shown', { flush: true, extra: csv.sales }, sales, moreSales),
 		reports.element, card('Definitions', {}, words));
+	fill(months, waiting());
+	fill(sales, waiting());
 	load();
 	return () => { latest = -1; reports.end(); for (const c of Object.values(charts)) c.end(); };
 }

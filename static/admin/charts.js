@@ -11,12 +11,12 @@ export const stateColours = { active: 'good', evaluation: 'info', cancelled_pend
 
 /**
  * kind: 'area', 'bar' or 'rows' (bars that lie). labels: texts; sets: [{ name, colour, values, stack }]; format: of the
- * values in the table.
+ * values, at the axis, in the tip and in the table.
  * summary: the chart in a sentence. Returns { element, update(data), end() }.
  */
 export function chart(kind) {
 	const canvas = h('canvas', { role: 'img', 'aria-label': 'Chart, its numbers are on their way' });
-	const box = h('div', { class: 'chart' }, canvas);
+	const box = h('div', { class: 'chart' }, canvas), nothing = h('p', { class: 'chart empty', hidden: true }, 'Nothing in this time.');
 	const numbers = h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Numbers of the chart' });
 	const details = h('details', {}, h('summary', {}, 'As a table'), numbers);
 	const dark = matchMedia('(prefers-color-scheme: dark)');
@@ -24,14 +24,18 @@ export function chart(kind) {
 
 	function options() {
 		const rows = kind === 'rows', stacked = kind !== 'rows';
+		const show = last.format ?? number;
 		const axis = { grid: { color: colour('line'), drawBorder: false }, ticks: { color: colour('soft'), maxRotation: 0, autoSkipPadding: 16, precision: 0 }, beginAtZero: true };
 		const names = { ...axis, grid: { display: false }, ticks: { ...axis.ticks } };
+		/* few steps and all of them shown, so that zero is among them; whole amounts where steps are whole */
+		if (!rows) axis.ticks = { ...axis.ticks, autoSkip: false, maxTicksLimit: 6, callback: (value) => show(value).replace(/\.00$/, '') };
 		if (rows) names.ticks.autoSkip = last.labels.length > 10;
 		if (rows) names.ticks.callback = (_, i) => cut(last.labels[i], box.clientWidth < 360 ? 14 : 20); // the tip and the table have the whole
 		return {
 			responsive: true, maintainAspectRatio: false, animation: false, indexAxis: rows ? 'y' : 'x', interaction: { mode: 'index', intersect: false, axis: rows ? 'y' : 'x' },
 			scales: rows ? { x: { ...axis, stacked: true }, y: { ...names, stacked: true } } : { x: { ...names, stacked }, y: { ...axis, stacked } },
-			plugins: { legend: { display: last.sets.length > 1, position: 'bottom', labels: { color: colour('text'), boxWidth: 10, boxHeight: 10, padding: 12 } } },
+			plugins: { legend: { display: last.sets.length > 1, position: 'bottom', labels: { color: colour('text'), boxWidth: 10, boxHeight: 10, padding: 12 } },
+				tooltip: { callbacks: { label: (tip) => `${tip.dataset.label}: ${show(tip.raw)}` } } },
 		};
 	}
 
@@ -48,7 +52,12 @@ export function chart(kind) {
 		canvas.setAttribute('aria-label', data.summary);
 		fill(numbers, table({ caption: data.summary, stack: false, rows: data.labels.map((label, i) => ({ label, i })),
 			columns: [{ label: data.labelled, cell: (r) => r.label }, ...data.sets.map((s) => ({ label: s.name, number: true, cell: (r) => (data.format ?? number)(s.values[r.i] ?? 0) }))] }));
-		if (globalThis.Chart) draw();
+		nothing.hidden = data.labels.length > 0;
+		box.hidden = details.hidden = data.labels.length === 0;
+		if (data.labels.length === 0) {
+			drawn?.destroy();
+			drawn = null;
+		} else if (globalThis.Chart) draw();
 		else {
 			box.hidden = true;
 			details.open = true;
@@ -57,5 +66,5 @@ export function chart(kind) {
 
 	const again = () => { if (last && drawn) draw(); };
 	dark.addEventListener('change', again);
-	return { element: h('figure', {}, box, details), update, end: () => { dark.removeEventListener('change', again); drawn?.destroy(); } };
+	return { element: h('figure', {}, box, nothing, details), update, end: () => { dark.removeEventListener('change', again); drawn?.destroy(); } };
 }

@@ -23,7 +23,7 @@ export function fill(element, ...children) {
 export const card = (title, { extra, flush = false } = {}, ...children) => h('section', { class: flush ? 'card flush' : 'card', 'aria-label': title },
 	h('header', {}, h('h2', {}, title), extra), ...children);
 
-/** columns: [{ label, cell(row), number, sort }]. sort: { by, descending, onsort(name) } where columns can be sorted. */
+/** columns: [{ label, cell(row), number, whole, sort }]; whole: its words are not broken. sort: { by, descending, onsort(name) } where columns can be sorted. */
 export function table({ caption, columns, rows, sort, stack = true }) {
 	const heads = columns.map((c) => {
 		if (!sort || !c.sort) return h('th', { scope: 'col', role: 'columnheader', class: c.number && 'number' }, c.label);
@@ -36,7 +36,7 @@ export function table({ caption, columns, rows, sort, stack = true }) {
 		h('caption', { class: 'hidden-text' }, caption),
 		h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, heads)),
 		h('tbody', { role: 'rowgroup' }, rows.map((row) => h('tr', { role: 'row' },
-			columns.map((c) => h('td', { role: 'cell', 'data-label': c.label, class: c.number && 'number' }, h('div', {}, c.cell(row))))))));
+			columns.map((c) => h('td', { role: 'cell', 'data-label': c.label, class: c.number ? 'number' : c.whole && 'whole' }, h('div', {}, c.cell(row))))))));
 }
 
 export const list = (pairs) => h('dl', {}, pairs.filter(([, value]) => value !== null && value !== undefined && value !== '')
@@ -45,6 +45,28 @@ export const list = (pairs) => h('dl', {}, pairs.filter(([, value]) => value !==
 export const message = (kind, ...text) => h('p', { class: 'message', 'data-kind': kind, role: kind === 'bad' ? 'alert' : 'status' }, ...text);
 
 export const empty = (text) => h('p', { class: 'empty' }, text);
+
+/** Stands where something is on its way. It shows itself after a moment, so that a quick answer does not flicker. */
+export const waiting = () => h('p', { class: 'empty waiting', role: 'status' }, 'Loading …');
+
+/** What did not come, why, and a button that asks again. */
+export const failed = (what, problem, again) => message('bad', `${what}: ${problem.message}. `, h('button', { type: 'button', class: 'quiet', onclick: again }, 'Try again'));
+
+/** Runs work() for a button, once at a time. The button is not disabled: the keyboard would lose its place. */
+export async function once(button, work) {
+	if (button.getAttribute('aria-disabled') === 'true') return;
+	button.setAttribute('aria-disabled', 'true');
+	try { await work(); } finally { button.removeAttribute('aria-disabled'); }
+}
+
+/** fill(), with the keyboard kept where it was: on what has the same data-key, and where that is gone on the element. */
+export function refill(element, ...children) {
+	const key = element.contains(document.activeElement) ? document.activeElement.closest('[data-key]')?.dataset.key : null;
+	fill(element, ...children);
+	if (!key) return;
+	element.tabIndex = -1;
+	(element.querySelector(`[data-key="${CSS.escape(key)}"]`) ?? element).focus({ preventScroll: true });
+}
 
 /** A link that downloads the same list as CSV. */
 export const csvLink = (path, query = '') => h('a', { class: 'button quiet', download: true,

@@ -1,6 +1,6 @@
 // drift.js - where the Marketplace and the product do not say the same, and what to do about it.
 import { api } from './api.js';
-import { card, csvLink, empty, fill, h, message, table } from './dom.js';
+import { card, csvLink, empty, failed, fill, h, once, table, waiting } from './dom.js';
 import { ago, badge, day, number, reportDay, site, tenantHref, words } from './text.js';
 
 const titles = {
@@ -17,7 +17,7 @@ const columns = [
 ];
 
 export function drift(main) {
-	const said = h('div'), lists = h('div', { class: 'stacked' }), asOf = h('span', { class: 'soft' });
+	const said = h('div'), lists = h('div', { class: 'stacked' }, waiting()), asOf = h('span', { class: 'soft' });
 	let over = false;
 
 	/* One kind, the first page of it. */
@@ -34,11 +34,13 @@ export function drift(main) {
 			const cards = await Promise.all(Object.entries(d.counts).filter(([, n]) => n > 0).map(([kind, n]) => section(kind, n)));
 			if (over) return;
 			fill(asOf, d.polled_at ? ['Reports as of ', ago(d.polled_at)] : 'The Marketplace was not polled yet.');
-			fill(lists, cards.length > 0 ? cards : empty('Marketplace and product say the same.'));
-		} catch (problem) { if (!over) fill(said, message('bad', `The drift report cannot be shown: ${problem.message}.`)); }
+			fill(said);
+			fill(lists, cards.length > 0 ? cards : empty(d.polled_at ? 'Marketplace and product say the same.' : 'Without a report there is nothing to compare yet.'));
+		} catch (problem) { if (!over) fill(said, failed('The drift report cannot be shown', problem, load)); }
+		lists.querySelector(':scope > .waiting')?.remove();
 	}
 
-	fill(main, h('div', { class: 'head' }, h('h1', {}, 'Drift'), asOf, h('button', { type: 'button', onclick: load }, 'Look again'), csvLink('drift')), said, lists);
+	fill(main, h('div', { class: 'head' }, h('h1', {}, 'Drift'), asOf, h('button', { type: 'button', onclick: (event) => once(event.currentTarget, load) }, 'Look again'), csvLink('drift')), said, lists);
 	load();
 	return () => { over = true; };
 }

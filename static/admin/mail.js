@@ -1,6 +1,6 @@
 // mail.js - mail to the contacts of evaluations: what is on, what waits, what was sent. It names nobody: no address leaves the server.
 import { api } from './api.js';
-import { card, csvLink, empty, fill, h, message, table } from './dom.js';
+import { card, csvLink, empty, failed, fill, h, once, table, waiting } from './dom.js';
 import { ago, number, tenantHref, words } from './text.js';
 
 const about = { welcome: 'When an evaluation starts', ending: 'Before it ends', expired: 'When it has ended' };
@@ -22,8 +22,8 @@ const mailColumns = [
 ];
 
 export function mail(main) {
-	const state = h('div', { class: 'scroll' }), rows = h('div', { class: 'scroll' }), said = h('div');
-	const more = h('button', { type: 'button', hidden: true, onclick: () => load(true) }, 'Older');
+	const state = h('div', { class: 'scroll' }, waiting()), rows = h('div', { class: 'scroll' }, waiting()), said = h('div');
+	const more = h('button', { type: 'button', hidden: true, onclick: () => once(more, () => load(true)) }, 'Older');
 	const facts = h('p', { class: 'soft' });
 	let mails = [], next = '';
 
@@ -39,10 +39,11 @@ export function mail(main) {
 				'The feedback form of the app asks without any address.');
 			fill(state, table({ caption: 'Templates', columns: templateColumns, rows: answer.templates }));
 			fill(rows, mails.length === 0 ? empty('No mail was queued yet.') : table({ caption: 'Mails, newest first', columns: mailColumns, rows: mails }));
-		} catch (problem) { fill(said, message('bad', `The mail cannot be shown: ${problem.message}.`)); }
+		} catch (problem) { fill(said, failed('The mail cannot be shown', problem, () => load(older))); }
+		for (const w of [state, rows]) w.querySelector(':scope > .waiting')?.remove();
 	}
 
-	fill(main, h('div', { class: 'head' }, h('h1', {}, 'Mail'), h('button', { type: 'button', class: 'quiet', onclick: () => load() }, 'Reload'), csvLink('mail')),
+	fill(main, h('div', { class: 'head' }, h('h1', {}, 'Mail'), h('button', { type: 'button', class: 'quiet', onclick: (event) => once(event.currentTarget, () => load()) }, 'Reload'), csvLink('mail')),
 		said, card('Templates', { flush: true }, state), facts, card('Mails', { flush: true }, rows), h('div', {}, more));
 	load();
 }

@@ -1,7 +1,7 @@
 // tenant.js - one tenant: its licence and why, what happened to it, its other names, its accounts, and what an operator
 // can do. Parts are filled anew when something happened; the form an operator is filling in is left alone.
 import { api } from './api.js';
-import { card, csvLink, debounce, empty, fill, h, list, message, table } from './dom.js';
+import { card, csvLink, debounce, empty, failed, fill, h, list, message, once, table, waiting } from './dom.js';
 import { listen } from './live.js';
 import { override } from './override.js';
 import { ago, badge, day, duration, money, number, reportDay, site, words } from './text.js';
@@ -80,7 +80,7 @@ function marketplaceCard(m) {
 }
 
 const aliasColumns = [
-	{ label: 'Kind', name: 'kind', cell: (a) => a.kind.replaceAll('_', ' ') },
+	{ label: 'Kind', name: 'kind', whole: true, cell: (a) => a.kind.replaceAll('_', ' ') },
 	{ label: 'Value', name: 'value', cell: (a) => a.value },
 	{ label: 'Last seen', name: 'last_seen', cell: (a) => day(a.last_seen) },
 ];
@@ -90,17 +90,16 @@ export function tenant(main, { key }) {
 	const title = h('h1', { tabindex: '-1' }, key);
 	const badges = h('span', {});
 	const said = h('div', { role: 'status' });
-	const license = h('div'), facts = h('div'), market = h('div'), aliases = h('div', { class: 'scroll' }), users = h('div', { class: 'scroll' }), happened = h('div');
+	const license = h('div', {}, waiting()), facts = h('div', {}, waiting()), market = h('div', {}, waiting()), aliases = h('div', { class: 'scroll' }, waiting()), users = h('div', { class: 'scroll' }, waiting()), happened = h('div', {}, waiting());
+	const trouble = h('div');
 	const form = override(path, (text) => fill(said, message('good', text)));
 	let known = [];
 
 	const act = (label, work) => {
-		const button = h('button', { type: 'button', onclick: async () => {
-			button.disabled = true;
+		const button = h('button', { type: 'button', onclick: () => once(button, async () => {
 			fill(said, message('info', `${label} …`));
 			try { fill(said, await work()); } catch (problem) { fill(said, message('bad', `${label}: ${problem.message}.`)); }
-			button.disabled = false;
-		} }, label);
+		}) }, label);
 		return button;
 	};
 	const refresh = act('Look up now', async () => {
@@ -144,6 +143,7 @@ export function tenant(main, { key }) {
 	async function load() {
 		try {
 			show(await api(path));
+			fill(trouble);
 			const [events, accounts] = await Promise.all([
 				all(`${path}/events`, 'events', (a) => `&after=${a.next}`),
 				all(`${path}/users`, 'users', (a) => a.next && `&cursor=${encodeURIComponent(a.next)}`)]);
@@ -152,7 +152,8 @@ export function tenant(main, { key }) {
 		} catch (problem) {
 			if (over) return;
 			if (problem.status === 404) gone();
-			else fill(said, message('bad', `The tenant cannot be shown: ${problem.message}.`));
+			else fill(trouble, failed('The tenant cannot be shown', problem, load));
+			for (const place of [license, facts, market, aliases, users, happened]) place.querySelector(':scope > .waiting')?.remove();
 		}
 	}
 
@@ -165,7 +166,7 @@ export function tenant(main, { key }) {
 	}
 
 	fill(main, h('p', { class: 'small' }, h('a', { href: '#/tenants' }, '← Tenants')),
-		h('div', { class: 'head' }, title, badges, refresh, test), said,
+		h('div', { class: 'head' }, title, badges, refresh, test), trouble, said,
 		h('div', { class: 'grid' },
 			card('Licence', {}, license), card('Site', {}, facts), card('Purchase', {}, market),
 			card('History', { extra: csvLink(`${path}/events`) }, happened), form.element,

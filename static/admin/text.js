@@ -8,6 +8,8 @@ const relative_ = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 const units = [['year', 31536000], ['month', 2592000], ['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
 
 export const number = (n) => number_.format(n);
+/** "1 event", "2 events". */
+export const count = (n, noun) => `${number(n)} ${noun}${n === 1 ? '' : 's'}`;
 
 export function relative(time) {
 	const seconds = Math.round((new Date(time) - Date.now()) / 1000);
@@ -43,7 +45,8 @@ export const tenantHref = (key) => `#/tenants/${encodeURIComponent(key)}`;
 
 /** Whole cents as an amount: "$1,234.50". */
 export function money(cents, currency = 'USD') {
-	try { return new Intl.NumberFormat('en', { style: 'currency', currency }).format(cents / 100); } catch { return `${(cents / 100).toFixed(2)} ${currency}`; }
+	const amount = cents / 100 + 0; // no minus before zero
+	try { return new Intl.NumberFormat('en', { style: 'currency', currency }).format(amount); } catch { return `${amount.toFixed(2)} ${currency}`; }
 }
 /** A day of a report (2026-03-02). */
 export const reportDay = (text) => (text && /^\d{4}-\d\d-\d\d$/.test(text) ? day(`${text}T00:00:00Z`) : text);

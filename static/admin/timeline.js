@@ -1,6 +1,6 @@
 // timeline.js - events in words, newest first.
 import { empty, h } from './dom.js';
-import { badge, exact, relative, words } from './text.js';
+import { badge, exact, money, relative, reportDay, words } from './text.js';
 
 const kind = (type) => (/uninstalled|expired|cancelled|refunded|failed|purged/.test(type) ? 'bad'
 	: /disabled|downgraded|freed|removed/.test(type) ? 'warn'
@@ -11,9 +11,21 @@ const kind = (type) => (/uninstalled|expired|cancelled|refunded|failed|purged/.t
 /* What an event says besides its type, as far as a person reads it. */
 function details({ type, data }) {
 	if (type === 'license.changed') return [badge(data.from ?? 'unknown'), ' → ', badge(data.to ?? 'unknown'), data.reason && h('span', { class: 'soft' }, ` ${data.reason}`)];
-	const skip = ['id', 'tenant', 'marketplace', 'observed_at', 'source'];
-	return Object.entries(data).filter(([name, value]) => !skip.includes(name) && value !== null && typeof value !== 'object')
-		.map(([name, value], i) => h('span', { class: 'soft' }, `${i > 0 ? ', ' : ''}${words(name)}: ${value}`));
+	return [members(data, data.currency), data.previous && h('div', { class: 'soft' }, 'before: ', members(data.previous, data.currency))];
+}
+
+const skipped = ['id', 'tenant', 'marketplace', 'observed_at', 'source', 'currency'];
+
+function members(data, currency) {
+	return Object.entries(data).filter(([name, value]) => !skipped.includes(name) && value !== null && typeof value !== 'object')
+		.map(([name, value], i) => h('span', { class: 'soft' }, `${i > 0 ? ', ' : ''}${words(name.replace(/_cents$/, ''))}: `, said(name, value, currency)));
+}
+
+/* A member as a person reads it: cents as an amount, a day as a day. */
+function said(name, value, currency) {
+	if (name.endsWith('_cents')) return money(value, currency);
+	if (typeof value !== 'string') return value === true ? 'yes' : value === false ? 'no' : String(value);
+	return reportDay(/^\d{4}-\d\d-\d\dT/.test(value) ? value.slice(0, 10) : value);
 }
 
 export const entry = (event, ...more) => h('li', { 'data-kind': kind(event.type) },

@@ -128,3 +128,102 @@ test('drift leads to the tenant, which shows what was bought', async () => {
   view.quiet();
   await view.close();
 });
+
+/* A view whose answers from `path` are these: { path: body or fulfill options }. */
+async function openWith(hash, answers) {
+  const view = await open('#/feedback');
+  for (const [path, answer] of Object.entries(answers)) {
+    await view.page.route((url) => url.pathname === `/admin/api/v1/${path}`, (route) =>
+      route.fulfill(answer.status ? answer : { contentType: 'application/json', body: JSON.stringify(typeof answer === 'function' ? answer(new URL(route.request().url())) : answer) }));
+  }
+  await view.page.evaluate((to) => { location.hash = to; }, hash);
+  return view;
+}
+const month = (m, cents) => ({ month: m, currency: 'USD', mrr_cents: cents, new_cents: 0, expansion_cents: 0, contraction_cents: 0, churn_cents: 0, refunds_cents: 0, repriced_cents: 0, customers: 1,
+  churn_rate: null, sales_cents: cents, net_cents: cents });
+const months = (...m) => ({ months: m, definitions: {}, transactions: [] });
+const trial = (m) => ({ month: m, started: 2, running: 1, converted: 0, conversion_rate: 0, median_days: null });
+
+test('no month is left out of the time, no amount is broken or less than nothing', async () => {
+  const view = await openWith(`#/books${RANGE}`, { 'books/mrr': months(month('2025-01', 843351076), month('2025-02', 843351076)), 'books/transactions': months(month('2025-01', 100), month('2025-04', 100)),
+    'books/trials': { months: [trial('2025-01'), trial('2025-03')], total: trial(), definitions: {} } });
+  const { page } = view;
+  await page.locator('.tile', { hasText: 'MRR in 2025-02' }).getByText('$8,433,510.76', { exact: true }).waitFor();
+  await page.locator('.tile', { hasText: 'Refunded' }).getByText('$0.00', { exact: true }).waitFor();
+  for (const [region, last] of [['Sales and refunds', 4], ['Evaluations by the month they began', 3]]) {
+    const chart = page.getByRole('region', { name: region, exact: true });
+    await chart.getByText('As a table').click();
+    assert.deepEqual(await chart.getByRole('row').locator('td:first-child').allTextContents(), Array.from({ length: last }, (_, i) => `2025-0${i + 1}`));
+  }
+  view.quiet();
+  await view.close();
+});
+
+test('the axis of a chart shows zero, and money as money', async () => {
+  const view = await open('#/feedback');
+  const ticks = await view.page.evaluate(async () => {
+    const { chart } = await import('/admin/charts.js');
+    const made = chart('bar');
+    document.getElementById('view').append(made.element);
+    made.update({ labelled: 'Month', labels: ['a', 'b'], format: (v) => `$${v.toFixed(2)}`, summary: 'x', sets: [{ name: 'up', colour: 'good', values: [197, 20] }, { name: 'down', colour: 'bad', values: [-20, -100] }] });
+    return globalThis.Chart.getChart(made.element.querySelector('canvas')).scales.y.ticks.map((t) => t.label);
+  });
+  assert.ok(ticks.includes('$0'), ticks.join(' '));
+  view.quiet();
+  await view.close();
+});
+
+test('the sales of a month: its CSV is of that month, and it is said that there are more', async () => {
+  const line = { sale_date: '2025-12-01', sale_type: 'new', payment_status: 'paid', entitlement: 'E-1', tier: HOSTILE, amount_cents: 1, vendor_amount_cents: 1, currency: 'USD' };
+  const view = await openWith(`#/books${RANGE}`, { 'books/transactions': (url) => ({ ...months(month('2025-12', 1)), transactions: [line], ...(url.searchParams.get('limit') === '100' ? { next: 'x' } : {}) }) });
+  const sales = view.page.getByRole('region', { name: 'Sales of the last month shown', exact: true }).first();
+  await sales.getByText('The first 1 are shown; the CSV has all.').waitFor();
+  assert.match(await sales.getByRole('link', { name: 'CSV' }).getAttribute('href'), /from=2025-12&to=2025-12$/);
+  view.quiet();
+  await view.close();
+});
+
+test('months in the wrong order, an answer that fails, one that is late: in words', async () => {
+  const view = await open(`#/books${RANGE}`);
+  const { page } = view;
+  await page.locator('.tile', { hasText: 'MRR in 2025-12' }).waitFor();
+  await page.getByLabel('From').fill('2026-02');
+  await page.getByRole('alert').getByText('The first month is after the last one').waitFor();
+  await page.getByLabel('From').fill('2025-06');
+  await page.getByRole('alert').waitFor({ state: 'detached' });
+  for (const [hash, path, name] of [[`#/books${RANGE}`, 'books/mrr', 'The books'], ['#/drift', 'drift', 'The drift report'], ['#/mail', 'mail', 'The mail'], [`#/tenants/${paying.clientKey}`, `tenants/${paying.clientKey}`, 'The tenant']]) {
+    let answers = 0, held = null;
+    await page.route((url) => url.pathname === `/admin/api/v1/${path}`, (route) => (answers++ === 0 ? new Promise((go) => { held = () => go(route.fulfill({ status: 500, body: '' })); }) : route.continue()));
+    await page.evaluate(() => { location.hash = '#/feedback'; });
+    await page.getByRole('heading', { name: 'Feedback' }).waitFor();
+    await page.evaluate((to) => { location.hash = to; }, hash);
+    await page.getByText('Loading …').first().waitFor();
+    await until('asked', () => held);
+    await held();
+    await page.getByRole('alert').getByText(`${name} cannot be shown: the server answered 500, and its log tells why`).waitFor();
+    assert.equal(await page.getByText('Loading …').count(), 0);
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByRole('alert').waitFor({ state: 'detached' });
+  }
+  view.quiet();
+  await view.close();
+});
+
+test('drift before the first report claims nothing', async () => {
+  const view = await openWith('#/drift', { drift: { polled_at: null, counts: { never_seen: 0 }, drift: [] } });
+  await view.page.getByText('Without a report there is nothing to compare yet.').waitFor();
+  await view.close();
+});
+
+test('a tenant\'s history tells amounts and days as a person reads them', async () => {
+  const event = { seq: 1, type: 'purchase.refunded', timestamp: '2026-03-02T10:00:00Z', data: { id: 'evt_1', source: 'marketplace', effective_at: '2026-03-01T00:00:00Z', amount_cents: -10050, currency: 'USD', partial: true,
+    previous: { tier: HOSTILE, amount_cents: 123457 } } };
+  const view = await openWith(`#/tenants/${paying.clientKey}`, { [`tenants/${paying.clientKey}/events`]: { events: [event], next: 1 } });
+  const item = view.page.getByRole('list', { name: 'History, newest first' }).getByRole('listitem').first();
+  await item.getByText('amount: -$100.50').waitFor();
+  const text = await item.innerText();
+  assert.match(text, /effective at: Mar 1, 2026, amount: -\$100\.50, partial: yes/);
+  assert.ok(text.includes(`before: tier: ${HOSTILE}, amount: $1,234.57`), text);
+  view.quiet();
+  await view.close();
+});

@@ -59,7 +59,7 @@ test('an endpoint from its first test event to its end', async () => {
   receiver.secret = await shown.inputValue();
   assert.match(receiver.secret, /^whsec_/);
   const row = page.getByRole('table', { name: 'Endpoints' }).getByRole('row').filter({ hasText: receiver.url });
-  await row.getByText('1 types').waitFor();
+  await row.getByText('1 type', { exact: true }).waitFor();
   await row.getByRole('button', { name: 'Test' }).click();
   await page.getByText('A test event is on its way').waitFor();
   await until('it arrives', () => receiver.got.length === 1);
@@ -80,7 +80,7 @@ test('an endpoint from its first test event to its end', async () => {
   await row.getByRole('button', { name: 'Enable' }).click();
   await row.getByText('in use').waitFor();
   await page.getByLabel('Status').selectOption('dead');
-  await page.getByRole('button', { name: 'Send again', exact: true }).last().click();
+  await page.getByRole('table', { name: 'Deliveries' }).getByRole('button', { name: 'Send again' }).last().click();
   await until('it arrives again', () => receiver.of('tenant.disabled').length === 2);
   await page.getByText('No delivery matches.').waitFor();
 
@@ -93,6 +93,90 @@ test('an endpoint from its first test event to its end', async () => {
   await row.getByRole('button', { name: 'Remove, with its deliveries?' }).click();
   await page.getByText('The endpoint is removed.').waitFor();
   await row.waitFor({ state: 'detached' });
+  view.quiet();
+  await view.close();
+});
+
+const endpoints = (page) => page.getByRole('table', { name: 'Endpoints' });
+const list = (page) => page.getByRole('table', { name: 'Deliveries' });
+const focused = (page) => page.evaluate(() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent.trim());
+
+test('a secret stays until the operator has it, whatever else is done', async () => {
+  const view = await open();
+  const { page } = view;
+  await page.getByLabel('Address of a new endpoint').fill(`${receiver.url}?keep`);
+  await page.getByRole('button', { name: 'Add endpoint' }).click();
+  const shown = page.getByLabel(/Signing secret of ep_/);
+  const secret = await shown.inputValue();
+  await page.getByRole('button', { name: 'Copy' }).click();
+  await page.getByRole('button', { name: /Copied|Selected/ }).waitFor();
+  await endpoints(page).getByRole('button', { name: `Test ${receiver.url}?keep` }).click();
+  await page.getByText('A test event is on its way').waitFor();
+  assert.equal(await shown.inputValue(), secret);
+  await page.getByRole('button', { name: 'I have it' }).click();
+  await shown.waitFor({ state: 'detached' });
+  assert.equal(await page.getByLabel('Address of a new endpoint').inputValue(), '');
+  view.quiet();
+  await view.close();
+});
+
+test('by keyboard alone: each action leaves it where it was, Escape is a no, rotating leads to the secret', async () => {
+  const view = await open();
+  const { page } = view;
+  await endpoints(page).getByRole('button', { name: `Test ${first.url}` }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByText('A test event is on its way').waitFor();
+  assert.equal(await focused(page), `Test ${first.url}`);
+  const rotate = endpoints(page).getByRole('button', { name: new RegExp(`^Rotate \\w+\\S* ${first.url.replaceAll(/[.?/]/g, '\\$&')}$`) });
+  await rotate.focus();
+  await page.keyboard.press('Enter');
+  assert.equal(await focused(page), `Rotate now? ${first.url}`);
+  await page.keyboard.press('Escape');
+  assert.equal(await focused(page), `Rotate secret ${first.url}`);
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Enter');
+  await page.getByLabel('Signing secret of ep_settings').waitFor();
+  await until('the secret has the keyboard', () => page.evaluate(() => document.activeElement.value?.startsWith('whsec_')));
+  const again = list(page).getByRole('button', { name: /^Send again tenant.installed 1 to/ });
+  await again.focus();
+  const name = await focused(page);
+  await page.keyboard.press('Enter');
+  await page.getByText('tenant.installed is sent again.').waitFor();
+  assert.equal(await focused(page), name);
+  view.quiet();
+  await view.close();
+});
+
+/* Requests to that path get what `answer` makes of them. */
+const instead = (page, path, answer) => page.route((url) => url.pathname === `/admin/api/v1/${path}`, answer);
+
+test('answers that fail or are late: said in words, asked again, and never shown in place of later ones', async () => {
+  const view = await open();
+  const { page } = view;
+  let held = null;
+  await instead(page, 'deliveries', (route) => (route.request().url().includes('status=dead') ? new Promise((go) => { held = () => go(route.continue()); }) : route.continue()));
+  await page.getByLabel('Status').selectOption('dead');
+  await page.getByText('Loading …').waitFor();
+  await page.getByLabel('Status').selectOption('delivered');
+  await list(page).getByText('delivered').first().waitFor();
+  const late = page.waitForResponse((r) => r.url().includes('status=dead'));
+  await held();
+  await late;
+  await list(page).getByText('delivered').first().waitFor();
+  await page.unrouteAll();
+
+  for (const [fulfill, words] of [[{ status: 500, body: '<h1>Oops</h1>' }, 'the server answered 500, and its log tells why'],
+    [{ status: 429, headers: { 'retry-after': '7' }, body: '' }, 'wait 7 seconds'], [{ status: 200, body: '<h1>Sign in</h1>' }, 'something between here and the server answered']]) {
+    await instead(page, 'deliveries', (route) => route.fulfill(fulfill));
+    await page.getByLabel('Status').selectOption('dead');
+    await page.getByRole('alert').getByText(words).waitFor();
+    await page.unrouteAll();
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByRole('alert').waitFor({ state: 'detached' });
+    await page.getByText(/No delivery matches|shown/).waitFor();
+    await page.getByLabel('Status').selectOption('');
+    await list(page).waitFor();
+  }
   view.quiet();
   await view.close();
 });
