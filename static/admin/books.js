@@ -111,7 +111,7 @@ export function books(main, { query, remember }) {
 	}
 
 	const form = h('form', { class: 'days', onsubmit: (event) => { event.preventDefault(); remember(`#/books?${asked()}`); load(); },
-		onchange: () => { if (form.checkValidity()) form.requestSubmit(); } },
+		onchange: (event) => { if (event.target !== currencies && form.checkValidity()) form.requestSubmit(); } }, // a currency is only shown
 	h('label', {}, h('span', {}, 'From'), from), h('label', {}, h('span', {}, 'To'), to), currencyLabel);
 	fill(main, h('div', { class: 'head' }, h('h1', {}, 'Books'), form), said, tiles,
 		h('div', { class: 'grid pairs' }, card('Monthly recurring revenue', { extra: csv.mrr }, charts.mrr.element), card('What changed it', { extra: csv.movements }, charts.movements.element),

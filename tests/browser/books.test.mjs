@@ -150,10 +150,10 @@ test('no month is left out of the time, no amount is broken or less than nothing
   const { page } = view;
   await page.locator('.tile', { hasText: 'MRR in 2025-02' }).getByText('$8,433,510.76', { exact: true }).waitFor();
   await page.locator('.tile', { hasText: 'Refunded' }).getByText('$0.00', { exact: true }).waitFor();
-  for (const [region, last] of [['Sales and refunds', 4], ['Evaluations by the month they began', 3]]) {
+  for (const region of ['Sales and refunds', 'Evaluations by the month they began']) {
     const chart = page.getByRole('region', { name: region, exact: true });
     await chart.getByText('As a table').click();
-    assert.deepEqual(await chart.getByRole('row').locator('td:first-child').allTextContents(), Array.from({ length: last }, (_, i) => `2025-0${i + 1}`));
+    assert.deepEqual(await chart.getByRole('row').locator('td:first-child').allTextContents(), Array.from({ length: 4 }, (_, i) => `2025-0${i + 1}`));
   }
   view.quiet();
   await view.close();
