@@ -93,6 +93,15 @@ static enum err follow_started(const struct following *f, const struct event_row
 	return queue(f, MAIL_ENDING, e, entitlement, remind_at > f->now ? remind_at : f->now, ev.ends_at, ev.ends_at);
 }
 
+/* The reports have all the vendor's apps; the mails speak of the one that is served here. */
+static enum err is_ours(const struct following *f, struct str entitlement, bool *ret)
+{
+	struct evaluation_row ev = {.ours = true};
+	enum err err = store_evaluation_get(f->tx, entitlement, &ev);
+	*ret = ev.ours;
+	return err == ERR_NOT_FOUND ? OK : err;
+}
+
 /* The licence of another marketplace has no contact here. */
 static enum err follow_event(const struct following *f, const struct event_row *e)
 {
@@ -105,6 +114,10 @@ static enum err follow_event(const struct following *f, const struct event_row *
 	if (!data || json_get_str(data, "entitlement", &entitlement) != JSON_GOT ||
 	    json_get_str(data, "marketplace", &marketplace) != JSON_GOT || !str_eqz(marketplace, "atlassian"))
 		return OK;
+	bool ours = false;
+	err = is_ours(f, entitlement, &ours);
+	if (err != OK || !ours)
+		return err;
 	if (strcmp(e->type, "trial.started") == 0)
 		return follow_started(f, e, entitlement.ptr);
 	err = store_mail_cancel(f->tx, mail_kind_name(MAIL_ENDING), entitlement, "over", f->now);
@@ -167,7 +180,9 @@ enum err mail_decide(struct store_tx *tx, const struct mail_rules *rules, const 
 	if (err != OK && err != ERR_NOT_FOUND)
 		return err;
 	ret->ends_at = err == OK ? ev.ends_at : row->ends_at;
-	if (ret->kind == MAIL_ENDING && err == OK) {
+	if (err == OK && !ev.ours) {
+		*ret_why = "another_app";
+	} else if (ret->kind == MAIL_ENDING && err == OK) {
 		if (!ev.running || ev.ends_at <= now)
 			*ret_why = "over";
 		else if (ev.ends_at - rules->ending_ms > now)

@@ -202,12 +202,13 @@ enum err store_evaluation_get(struct store_tx *tx, struct str entitlement, struc
 {
 	__cleanup(rows_close) struct rows r = sql_query(
 	    tx,
-	    "SELECT maintenance_end, CASE WHEN license_type = 'EVALUATION' AND status = 'active' THEN 1 ELSE 0 END "
-	    "FROM market_licenses WHERE row_key = $1",
+	    "SELECT maintenance_end, CASE WHEN license_type = 'EVALUATION' AND status = 'active' THEN 1 ELSE 0 END, "
+	    "CASE WHEN EXISTS (SELECT 1 FROM market_app x WHERE x.app_key <> l.app_key) THEN 0 ELSE 1 END "
+	    "FROM market_licenses l WHERE row_key = $1",
 	    V_STR(entitlement));
 	if (!rows_next(&r))
 		return r.err == OK ? ERR_NOT_FOUND : r.err;
-	struct evaluation_row row = {.running = row_bool(&r, 1)};
+	struct evaluation_row row = {.running = row_bool(&r, 1), .ours = row_bool(&r, 2)};
 	const struct str day = str_of(row_text(&r, 0, NULL));
 	if (r.err == OK && day.len > 0 && time_parse(day, &row.ends_at) != OK)
 		row.ends_at = 0; /* kept as the report has it, whatever that is */

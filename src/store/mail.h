@@ -58,6 +58,7 @@ enum err store_trial_events(struct store_tx *tx, int64_t after, size_t limit, st
 struct evaluation_row {
 	int64_t ends_at; /* the day's first millisecond; 0: not known */
 	bool running;    /* still an evaluation, and active */
+	bool ours;       /* of the app that is served here, or of one that is not told */
 };
 /* Of an entitlement as events name it. ERR_NOT_FOUND: no report has it. */
 enum err store_evaluation_get(struct store_tx *tx, struct str entitlement, struct evaluation_row *ret);

@@ -269,6 +269,25 @@ static void one_that_began_while_mail_was_off_is_not_mailed(void **state)
 	assert_int_equal(later(w, 24 * DAY), 0);
 }
 
+/* Reports have all the vendor's apps. */
+static void one_of_another_app_is_not_mailed(void **state)
+{
+	struct world *w = *state;
+	alter(w, "INSERT INTO market_app (app_key) VALUES ('ours')");
+	report_says(w, "2026-04-01", "EVALUATION", "active");
+	alter(w, "UPDATE market_licenses SET app_key = 'theirs'");
+	happens(w, "trial.started", "E-1");
+	happens(w, "trial.expired", "E-1");
+	assert_int_equal(run(w), 0);
+	assert_string_equal(state_of(w, MAIL_WELCOME), "none");
+	alter(w, "UPDATE market_licenses SET app_key = 'ours'");
+	happens(w, "trial.started", "E-1");
+	assert_int_equal(run(w), 1);
+	alter(w, "UPDATE market_licenses SET app_key = 'theirs'"); /* after it was queued */
+	assert_int_equal(later(w, 24 * DAY), 0);
+	assert_string_equal(state_of(w, MAIL_ENDING), "dropped another_app");
+}
+
 static void one_that_was_bought_is_not_mailed(void **state)
 {
 	struct world *w = *state;
@@ -428,6 +447,7 @@ int main(void)
 	    T(an_extended_one_is_mailed_later),
 	    T(one_that_begins_anew_is_mailed_once),
 	    T(one_that_began_while_mail_was_off_is_not_mailed),
+	    T(one_of_another_app_is_not_mailed),
 	    T(one_that_was_bought_is_not_mailed),
 	    T(one_that_is_over_is_dropped_with_its_event),
 	    T(the_link_of_a_mail_stops_further_ones_and_no_other_text_does),
