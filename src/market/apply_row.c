@@ -241,18 +241,20 @@ static enum err tenant_of(struct apply_row_place *p, struct str row_key, struct 
 	return e == ERR_NOT_FOUND ? OK : e;
 }
 
-/* A licence says who they are; a sale is only heard where it says that somebody was erased. */
-static enum err take_people(struct apply_row_place *p, const struct row *r)
+/* A licence's newest row says who they are. A sale, and a row that is late, may name others than the licence has now:
+ * it is only heard where it says that somebody was erased, and that somebody may be another one too. */
+static enum err take_people(struct apply_row_place *p, const struct row *r, bool older)
 {
+	const bool certain = r->kind == ROW_LICENSE && !older;
 	const struct str key = r->kind == ROW_LICENSE ? r->license.row_key : r->sale.license_key;
 	struct str tenant;
-	if (!r->has_contacts || r->nameless || !key.len || (r->kind == ROW_SALE && !r->erased))
+	if (!r->has_contacts || r->nameless || !key.len || (!certain && !r->erased))
 		return OK;
+	if (!certain)
+		return contacts_doubt(p->tx, p->keyring, key, r->contacts, r->contact_count, p->at);
 	enum err e = tenant_of(p, key, &tenant);
 	if (e != OK)
 		return e;
-	if (r->kind == ROW_SALE)
-		return contacts_erase(p->tx, p->keyring, key, tenant, r->contacts, r->contact_count, p->at);
 	return contacts_take(p->tx, p->keyring, key, r->entitlement, tenant, r->contacts, r->contact_count, p->silent,
 	                     p->at);
 }
@@ -290,7 +292,7 @@ enum err apply_row(struct apply_row_place *p, struct row *r)
 		e = put_aliases(p, r);
 	if (e == OK && r->erased)
 		e = scrub_history(p, r);
-	return e == OK && !older ? take_people(p, r) : e;
+	return e == OK ? take_people(p, r, older) : e;
 }
 
 enum err apply_broken(struct apply_row_place *p, const struct row_key *key, struct str element)

@@ -13,6 +13,7 @@
 #include "market/contacts_internal.h"
 #include "store/github.h"
 #include "store/mail.h"
+#include "store/market.h"
 
 enum { FIELD_MAX = 1000 };
 
@@ -65,13 +66,50 @@ static enum err seal_row(const struct taking *t, const char *license_key, struct
 	return seal(t->keyring, (struct seal_place){"contacts", "contacts", str_of(license_key)}, plain, out);
 }
 
+/* What is kept of a row: sealed text to be, and its addresses. */
+struct kept_contacts {
+	struct buf plain;
+	struct address_hash hashes[CONTACTS_MAX];
+	size_t count;
+};
+
+static void kept_wipe(struct kept_contacts *kept)
+{
+	buf_wipe(&kept->plain);
+}
+
+static bool is_erased(const struct contact *c)
+{
+	const struct str fields[] = {c->email, c->name, c->phone, c->address};
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (str_ieq(str_trim(fields[i]), STR("RTBF")))
+			return true;
+	return false;
+}
+
 /* ---- erasing an address ---- */
 
-/* Leaves out whoever has that address. How many stay is their count. */
-static void keep_others(struct taking *t, const json_t *all, const struct address_hash *gone, struct buf *plain,
-                        struct address_hash *ret_hashes, size_t *ret_kept, size_t *ret_gone)
+/* Whoever has an address, or a role that a list says was erased. */
+struct leaving {
+	const struct address_hash *gone; /* NULL: none */
+	const struct contact *list;
+	size_t count;
+};
+
+static bool leaves(const struct leaving *l, const char *role, const struct address_hash *hash)
 {
-	struct jsonw w = jsonw(plain);
+	if (l->gone && memcmp(hash, l->gone, sizeof(*hash)) == 0)
+		return true;
+	for (size_t i = 0; i < l->count; i++)
+		if (strcmp(l->list[i].role, role) == 0 && is_erased(&l->list[i]))
+			return true;
+	return false;
+}
+
+static void keep_others(struct taking *t, const json_t *all, const struct leaving *leaving, struct kept_contacts *ret,
+                        size_t *ret_gone)
+{
+	struct jsonw w = jsonw(&ret->plain);
 	const char *role;
 	json_t *c;
 	jw_obj(&w);
@@ -80,13 +118,13 @@ static void keep_others(struct taking *t, const json_t *all, const struct addres
 		struct address_hash hash;
 		if (address_hash(&t->key, contact_text(c, "email"), &hash) != OK)
 			continue;
-		if (memcmp(&hash, gone, sizeof(hash)) == 0) {
+		if (leaves(leaving, role, &hash)) {
 			++*ret_gone;
 			continue;
 		}
-		if (*ret_kept == CONTACTS_MAX)
+		if (ret->count == CONTACTS_MAX)
 			continue;
-		ret_hashes[(*ret_kept)++] = hash;
+		ret->hashes[ret->count++] = hash;
 		const struct contact kept = {role, contact_text(c, "email"), contact_text(c, "name"), contact_text(c, "phone"),
 		                             contact_text(c, "address")};
 		write_contact(&w, &kept);
@@ -98,25 +136,28 @@ static void keep_others(struct taking *t, const json_t *all, const struct addres
 static enum err erase_from(struct taking *t, struct contacts_row row, const struct address_hash *gone, size_t *count)
 {
 	__cleanup_json json_t *all = NULL;
-	__cleanup(buf_wipe) struct buf plain = BUF_INIT(CONTACTS_PLAIN_MAX);
+	__cleanup(kept_wipe) struct kept_contacts kept = {.plain = BUF_INIT(CONTACTS_PLAIN_MAX)};
 	__cleanup_buf struct buf sealed = BUF_INIT(2 * CONTACTS_PLAIN_MAX);
-	struct address_hash hashes[CONTACTS_MAX];
-	size_t kept = 0, erased = 0;
+	const struct leaving leaving = {.gone = gone};
+	size_t erased = 0;
 	enum err err = contacts_open(t->keyring, &row, &all);
 	if (err != OK && err != ERR_SEAL && err != ERR_INVALID && err != ERR_NOT_FOUND)
 		return err;
 	if (err == OK)
-		keep_others(t, all, gone, &plain, hashes, &kept, &erased);
+		keep_others(t, all, &leaving, &kept, &erased);
 	else
 		erased = 1;
-	if (kept > 0 && (err = plain.err == OK ? seal_row(t, row.license_key, buf_text(&plain), &sealed) : plain.err) != OK)
+	err = kept.plain.err;
+	if (err == OK && kept.count > 0)
+		err = seal_row(t, row.license_key, buf_text(&kept.plain), &sealed);
+	if (err != OK)
 		return err;
-	row.sealed = kept > 0 ? buf_text(&sealed) : (struct str){0};
+	row.sealed = buf_text(&sealed);
 	row.digest = (struct str){0};
-	row.erased = kept > 0 ? NULL : "erased";
+	row.erased = kept.count > 0 ? NULL : "erased";
 	row.updated_at = t->at;
 	*count += erased;
-	return store_contacts_put(t->tx, &row, hashes, kept);
+	return store_contacts_put(t->tx, &row, kept.hashes, kept.count);
 }
 
 /* From every row of contacts, and from the mail. */
@@ -146,15 +187,6 @@ static bool lookup_is(struct taking *t, struct str client_key, struct str sealed
 }
 
 /* ---- RTBF ---- */
-
-static bool is_erased(const struct contact *c)
-{
-	const struct str fields[] = {c->email, c->name, c->phone, c->address};
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		if (str_ieq(str_trim(fields[i]), STR("RTBF")))
-			return true;
-	return false;
-}
 
 /* The tenant's look-up may name the same person. */
 static enum err erase_lookup_of(struct taking *t, struct str tenant, const struct address_hash *gone)
@@ -189,13 +221,6 @@ static enum err erase_role(struct taking *t, const struct contacts_row *row, con
 }
 
 /* ---- taking a row ---- */
-
-/* What of the report row is kept: sealed text to be, and its addresses. */
-struct kept_contacts {
-	struct buf plain;
-	struct address_hash hashes[CONTACTS_MAX];
-	size_t count;
-};
 
 static enum err choose(struct taking *t, const struct contact *list, size_t count, struct kept_contacts *ret)
 {
@@ -321,7 +346,25 @@ enum err contacts_take(struct store_tx *tx, const struct keyring *k, struct str 
 	return take(&t, &row, list, count, silent);
 }
 
-enum err contacts_erase(struct store_tx *tx, const struct keyring *k, struct str license_key, struct str tenant,
+static enum err doubt(struct taking *t, struct contacts_row *row, const struct contact *list, size_t count)
+{
+	__cleanup_json json_t *all = NULL;
+	__cleanup(kept_wipe) struct kept_contacts kept = {.plain = BUF_INIT(CONTACTS_PLAIN_MAX)};
+	const struct leaving leaving = {.list = list, .count = count};
+	size_t gone = 0;
+	enum err err = contacts_open(t->keyring, row, &all);
+	if (err != OK)
+		return err == ERR_SEAL || err == ERR_INVALID ? OK : err;
+	keep_others(t, all, &leaving, &kept, &gone);
+	if (gone == 0 || kept.plain.err != OK)
+		return kept.plain.err;
+	row->digest = (struct str){0};
+	row->updated_at = t->at;
+	err = put_row(t, row, &kept);
+	return err == OK ? store_market_license_unread(t->tx, str_of(row->license_key)) : err;
+}
+
+enum err contacts_doubt(struct store_tx *tx, const struct keyring *k, struct str license_key,
                         const struct contact *list, size_t count, int64_t at)
 {
 	__cleanup(taking_release) struct taking t = {0};
@@ -330,7 +373,7 @@ enum err contacts_erase(struct store_tx *tx, const struct keyring *k, struct str
 	if (err == OK)
 		err = store_contacts_get(tx, license_key, &t.arena, &row);
 	if (err == OK)
-		err = erase_roles(&t, &row, list, count, tenant);
+		err = doubt(&t, &row, list, count);
 	return err == ERR_NOT_FOUND ? OK : err;
 }
 
@@ -339,12 +382,12 @@ enum err contacts_erase(struct store_tx *tx, const struct keyring *k, struct str
 static enum err move(struct taking *t, struct contacts_row *row, const char *to)
 {
 	struct kept_contacts kept = {.plain = BUF_INIT(CONTACTS_PLAIN_MAX)};
-	const struct address_hash nobody = {{0}};
+	const struct leaving nobody = {0};
 	__cleanup_json json_t *all = NULL;
 	size_t gone = 0;
 	enum err err = contacts_open(t->keyring, row, &all);
 	if (err == OK)
-		keep_others(t, all, &nobody, &kept.plain, kept.hashes, &kept.count, &gone);
+		keep_others(t, all, &nobody, &kept, &gone);
 	row->license_key = to;
 	row->digest = row->sealed = (struct str){0};
 	if (kept.count > 0)

@@ -22,9 +22,11 @@ enum { CONTACTS_MAX = 8 }; /* of one row; further ones are left out */
 enum err contacts_take(struct store_tx *tx, const struct keyring *k, struct str license_key, struct str entitlement,
                        struct str tenant, const struct contact *list, size_t count, bool silent, int64_t at);
 
-/* What a sale says of the licence's contacts: whoever it says was erased goes. Whom else it names is not heard: they
- * may be those of years ago. */
-enum err contacts_erase(struct store_tx *tx, const struct keyring *k, struct str license_key, struct str tenant,
+/* A sale or a late row says of some roles that they were erased. Who that was is not known: it may be whom the licence
+ * has now, or somebody before. So the licence's contacts of these roles go, but nobody is kept away for ever: the
+ * licence's row is read again by the next poll that brings it, and says who is there. Whom else the list names is not
+ * heard. */
+enum err contacts_doubt(struct store_tx *tx, const struct keyring *k, struct str license_key,
                         const struct contact *list, size_t count, int64_t at);
 
 /* The licence's row got a better key: its contacts move along, or go where the better one has its own. No news. */

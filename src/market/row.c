@@ -266,8 +266,22 @@ static bool rtbf(struct str s)
 	return str_ieq(str_trim(s), STR("RTBF"));
 }
 
+/* The whole person, or all of them, may be replaced by that one text. */
+static bool erased_whole(const struct node *n)
+{
+	return n->kind == NODE_TEXT && rtbf(n->text);
+}
+
+static void add_erased(struct row *r, const char *role)
+{
+	r->contacts[r->contact_count++] = (struct contact){role, STR("RTBF"), STR("RTBF"), STR("RTBF"), STR("")};
+	r->erased = true;
+}
+
 static enum err read_person(struct tree *t, struct row *r, const struct node *person, const char *role, struct arena *a)
 {
+	if (person && r->contact_count < ROW_CONTACTS_MAX && erased_whole(person))
+		add_erased(r, role);
 	if (!person || person->kind != NODE_OBJECT || r->contact_count == ROW_CONTACTS_MAX)
 		return OK;
 	struct contact *c = &r->contacts[r->contact_count++];
@@ -284,9 +298,14 @@ static enum err read_people(struct tree *t, struct row *r, struct arena *a)
 	const struct node *people = tree_member(t, tree_root(t), "contactDetails");
 	if (!people)
 		people = tree_member(t, tree_root(t), "customerDetails");
-	if (!people || people->kind != NODE_OBJECT)
+	r->has_contacts = people && (people->kind == NODE_OBJECT || erased_whole(people));
+	if (!r->has_contacts)
 		return OK;
-	r->has_contacts = true;
+	if (people->kind != NODE_OBJECT) {
+		add_erased(r, "technical");
+		add_erased(r, "billing");
+		return OK;
+	}
 	enum err e = read_person(t, r, tree_member(t, people, "technicalContact"), "technical", a);
 	return e == OK ? read_person(t, r, tree_member(t, people, "billingContact"), "billing", a) : e;
 }

@@ -127,6 +127,7 @@ enum err store_contacts_put(struct store_tx *tx, const struct contacts_row *c, c
                             size_t count)
 {
 	struct str key_id = c->sealed.len ? sealed_key_id(c->sealed) : STR("");
+	tx->erased = tx->erased || !c->digest.len; /* somebody was taken out of it */
 	enum err err =
 	    sql_run(tx, NULL,
 	            "INSERT INTO contacts (" CONTACTS_COLUMNS ", contacts_key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "

@@ -68,6 +68,12 @@ enum err store_market_license_put(struct store_tx *tx, const struct report_licen
 	    LICENSE_VALUES(l, m));
 }
 
+enum err store_market_license_unread(struct store_tx *tx, struct str row_key)
+{
+	return sql_run(tx, NULL, "UPDATE market_licenses SET raw_hash = $1 WHERE row_key = $2", V_BLOB(STR("?")),
+	               V_STR(row_key));
+}
+
 enum err store_market_license_touch(struct store_tx *tx, struct str row_key, const struct market_content *c)
 {
 	return sql_run_one(tx, ERR_NOT_FOUND,

@@ -45,6 +45,8 @@ enum err store_market_license_add(struct store_tx *tx, const struct report_licen
                                   bool *ret_added);
 enum err store_market_license_get(struct store_tx *tx, struct str row_key, struct arena *a, struct market_stored *ret);
 enum err store_market_license_put(struct store_tx *tx, const struct report_license *l, const struct market_mark *m);
+/* The next poll that brings the row looks at it as if it were another. */
+enum err store_market_license_unread(struct store_tx *tx, struct str row_key);
 enum err store_market_license_touch(struct store_tx *tx, struct str row_key, const struct market_content *c);
 
 enum err store_market_sale_add(struct store_tx *tx, const struct report_sale *s, const struct market_mark *m,

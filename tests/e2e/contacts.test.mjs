@@ -163,3 +163,33 @@ test('they go with a tenant that is purged, and the next poll does not bring the
   assert.equal(sql("SELECT erased || ifnull(contacts, '') FROM contacts WHERE license_key = 'E-100003'"), 'purged');
   assert.deepEqual(await everything(), []);
 });
+
+test('RTBF in a sale or in a late row: the role goes at once, and is back when the licence still names somebody there', async () => {
+  const sealed = () => sql("SELECT count(*) FROM contact_addresses WHERE license_key = 'E-100020'"), suppressed = () => sql('SELECT count(*) FROM suppressions');
+  const before = suppressed();
+  market.licenses.push(trial(20));
+  await sync();
+  assert.equal(sealed(), '2');
+  market.transactions.push(sale({ customerDetails: { ...people(30), technicalContact: erased().technicalContact }, lastUpdated: today }, 20));
+  await sync();
+  assert.equal(sealed(), '1', 'billing is left, and is not the sale\'s');
+  await sync('--full');
+  assert.equal(sealed(), '2');
+  market.licenses.push(trial(20, { lastUpdated: inDays(-2), tier: '5 Users', contactDetails: { ...people(30), billingContact: erased().billingContact } }));
+  await sync();
+  assert.equal(sealed(), '1');
+  await sync('--full');
+  assert.equal(sealed(), '2');
+  assert.equal(suppressed(), before);
+  assert.deepEqual(await everything(), []);
+});
+
+test('evaluations of another app get no mail that speaks of this one', async () => {
+  const to = () => smtp.mails.map((m) => m.headers.to).join();
+  market.licenses.push(trial(40, { addonKey: 'com.example.another' }), trial(50));
+  await sync();
+  await until('ours is welcomed', () => to().includes('Zebulon50@'));
+  await until('all that is due is done', () => sql(`SELECT count(*) FROM mails WHERE status = 'queued' AND next_at <= ${Date.now()}`) === '0');
+  assert.ok((await app.events()).some((e) => e.type === 'trial.started' && e.data.entitlement === 'E-100040'));
+  assert.ok(!to().includes('Zebulon40@'));
+});

@@ -199,6 +199,24 @@ static void people_are_apart_from_the_content(void **state)
 	release(&r);
 }
 
+static void people_may_be_erased_whole(void **state)
+{
+	static const char *const rows[] = {"{\"licenseId\":\"SEN-1\",\"contactDetails\":\"RTBF\"}",
+	                                   "{\"licenseId\":\"SEN-1\",\"contactDetails\":{\"technicalContact\":\"RTBF\","
+	                                   "\"billingContact\":\" rtbf \"}}"};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct read r;
+		read_row(&r, ROW_LICENSE, str_of(rows[i]));
+		assert_int_equal(r.err, OK);
+		assert_true(r.row.has_contacts && r.row.erased);
+		assert_int_equal(r.row.contact_count, 2);
+		assert_string_equal(r.row.contacts[0].role, "technical");
+		assert_true(str_eqz(r.row.contacts[1].email, "RTBF"));
+		release(&r);
+	}
+}
+
 static void a_sale_has_cents_and_names(void **state)
 {
 	(void)state;
@@ -276,6 +294,7 @@ int main(void)
 	    cmocka_unit_test(what_is_known_is_not_odd),
 	    cmocka_unit_test(what_is_no_object_is_no_row),
 	    cmocka_unit_test(people_are_apart_from_the_content),
+	    cmocka_unit_test(people_may_be_erased_whole),
 	    cmocka_unit_test(a_sale_has_cents_and_names),
 	    cmocka_unit_test(versions_are_told_apart_by_member),
 	    cmocka_unit_test(a_scrubbed_version_keeps_business_facts_alone),
