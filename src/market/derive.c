@@ -127,13 +127,20 @@ static const struct market_sale *first_new_sale(const struct market_case *c, con
 	return first;
 }
 
+/* A start that was not known before is no other evaluation, unless the one before had ended. */
+static bool another_start(const struct market_license *l, const struct market_license *was)
+{
+	return l->evaluation_start && !same(l->evaluation_start, was->evaluation_start) &&
+	       (was->evaluation_start || market_status_is(was, "inactive"));
+}
+
 static void trial_events(const struct market_case *c, const struct market_license *was, struct market_events *ret)
 {
 	const struct market_license *l = c->license;
 	const bool was_trial = was && market_is_evaluation(was);
 	const bool runs = market_status_is(l, "active") || (!was && market_status_is(l, "cancelled"));
 	if (market_is_evaluation(l)) {
-		if (runs && (!was_trial || (l->evaluation_start && !same(l->evaluation_start, was->evaluation_start))))
+		if (runs && (!was_trial || another_start(l, was)))
 			add(ret, "trial.started", day_ms(trial_start(l)), l->row_key, trial_start(l));
 		if (was_trial && market_status_is(l, "inactive") && !market_status_is(was, "inactive"))
 			add(ret, "trial.expired", day_ms(l->maintenance_end), l->row_key, l->maintenance_end);

@@ -82,13 +82,40 @@ static void write_previous(struct buf *out, const struct market_event *e, const 
 	}
 }
 
+static void write_once(struct buf *out, const char *key, const char *more)
+{
+	buf_reset(out);
+	buf_printf(out, "%zu|%s|%s", strlen(key), key, more);
+}
+
+/* A licence's event that was told when the licence had another of its ids is not told again under this one. */
+static enum err told_before(struct store_tx *tx, const struct market_event *e, const struct event *event, bool *ret)
+{
+	__cleanup(arena_release) struct arena a;
+	__cleanup_buf struct buf once = BUF_INIT(TEXT_MAX);
+	const char **ids = NULL;
+	size_t count = 0;
+	arena_init(&a, ARENA_MAX_BYTES);
+	enum err err = store_market_other_ids(tx, str_of(e->once[0]), &a, &ids, &count);
+	for (size_t i = 0; err == OK && i < count && !*ret; i++) {
+		struct event other = *event;
+		char id[EVENT_ID_SIZE];
+		write_once(&once, ids[i], e->once[1]);
+		other.once = buf_text(&once);
+		err = once.err == OK ? event_id(&other, id) : once.err;
+		if (err == OK)
+			err = store_event_exists(tx, id, ret);
+	}
+	return err;
+}
+
 static enum err add_event(struct store_tx *tx, const struct market_case *c, const struct market_event *e,
                           struct str tenant)
 {
 	__cleanup_buf struct buf once = BUF_INIT(TEXT_MAX), previous = BUF_INIT(TEXT_MAX);
 	const struct market_sale *s = e->sale;
 	const struct market_license *l = c->license;
-	buf_printf(&once, "%zu|%s|%s", strlen(e->once[0]), e->once[0], e->once[1]);
+	write_once(&once, e->once[0], e->once[1]);
 	write_previous(&previous, e, c);
 	if (once.err != OK || previous.err != OK)
 		return once.err != OK ? once.err : previous.err;
@@ -127,7 +154,9 @@ static enum err add_event(struct store_tx *tx, const struct market_case *c, cons
 	                            .tenant_apart = true,
 	                            .fields = fields,
 	                            .field_count = n};
-	return journal_add(tx, &event);
+	bool told = false;
+	enum err err = s ? OK : told_before(tx, e, &event, &told);
+	return err == OK && !told ? journal_add(tx, &event) : err;
 }
 
 /* ---- one licence ---- */

@@ -130,6 +130,30 @@ enum err store_market_sales(struct store_tx *tx, struct str row_key, size_t max,
 	return take_sales(&r, a, ret, ret_count);
 }
 
+enum { OTHER_IDS_MAX = 20 };
+
+enum err store_market_other_ids(struct store_tx *tx, struct str row_key, struct arena *a, const char ***ret,
+                                size_t *ret_count)
+{
+	struct row_list list = {.arena = a, .item_size = sizeof(const char *)};
+	__cleanup(rows_close) struct rows r =
+	    sql_query(tx,
+	              "SELECT DISTINCT m.value FROM market_aliases m WHERE m.row_key = $1 AND m.value <> $1 AND m.kind IN "
+	              "('entitlement_number', 'sen', 'addon_license_id') AND NOT EXISTS (SELECT 1 FROM market_aliases o "
+	              "WHERE o.kind = m.kind AND o.value = m.value AND o.row_key <> $1) ORDER BY m.value LIMIT $2",
+	              V_STR(row_key), V_INT(OTHER_IDS_MAX));
+	while (rows_next(&r)) {
+		const char **id = row_list_add(&list, &r);
+		if (id)
+			*id = row_text(&r, 0, a);
+	}
+	if (r.err != OK)
+		return r.err;
+	*ret = (const char **)(void *)list.items;
+	*ret_count = list.count;
+	return OK;
+}
+
 /* ---- news ---- */
 
 static enum err take_news(struct rows *r, struct arena *a, struct market_news **ret, size_t *ret_count)

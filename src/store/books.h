@@ -39,6 +39,10 @@ enum err store_market_license(struct store_tx *tx, struct str id, struct arena *
 enum err store_market_sales(struct store_tx *tx, struct str row_key, size_t max, struct arena *a,
                             struct market_sale **ret, size_t *ret_count);
 
+/* Ids that the licence may have been called by before it got the one it has, and that are its alone; at most 20. */
+enum err store_market_other_ids(struct store_tx *tx, struct str row_key, struct arena *a, const char ***ret,
+                                size_t *ret_count);
+
 /* ---- news ---- */
 struct market_news {
 	const char *key; /* row key of a licence, or license_key of a sale */

@@ -13,6 +13,15 @@ enum err store_event_add(struct store_tx *tx, const struct event_row *e)
 	                   V_Z(e->id), V_Z(e->type), V_Z(e->tenant), V_INT(e->at), V_Z(e->json));
 }
 
+enum err store_event_exists(struct store_tx *tx, const char *id, bool *ret)
+{
+	__cleanup(rows_close) struct rows r = sql_query(tx, "SELECT 1 FROM events WHERE id = $1", V_Z(id));
+	const bool there = rows_next(&r);
+	if (r.err == OK)
+		*ret = there;
+	return r.err;
+}
+
 /* Users' events alone: nothing else in the journal names an account. */
 enum err store_events_cut(struct store_tx *tx, struct str tenant, struct str text)
 {

@@ -144,6 +144,7 @@ struct event_row {
 };
 /* ERR_CONFLICT if the id is there already: nothing is added. */
 enum err store_event_add(struct store_tx *tx, const struct event_row *row);
+enum err store_event_exists(struct store_tx *tx, const char *id, bool *ret);
 /* Oldest first, seq > after, at most limit. type and tenant may be empty = any. */
 enum err store_event_list(struct store_tx *tx, int64_t after, struct str type, struct str tenant, size_t limit,
                           struct arena *a, struct event_row **ret, size_t *ret_count);

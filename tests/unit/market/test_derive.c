@@ -121,6 +121,8 @@ static void read_given(struct given *g, const struct rule *r)
 	if (was) {
 		status_and_type(g, was, &g->before);
 		g->before.evaluation_start = was_eval ? was_eval : eval;
+		if (was_eval && strcmp(was_eval, "none") == 0)
+			g->before.evaluation_start = NULL;
 		g->before.sandbox = rule_has(r, "was_sandbox");
 		g->c.before = &g->before;
 	}

@@ -11,6 +11,7 @@
 #include "base/secret.h"
 #include "market/market_fixture.h"
 #include "market/settle.h"
+#include "store/market.h"
 
 static int set_up(void **state)
 {
@@ -104,6 +105,38 @@ static void a_poll_of_both_is_told_in_the_order_of_dates(void **state)
 	assert_int_equal(news_count(m), 0);
 	assert_non_null(strstr(journal_text(m), "purchase.created@2026-03-10 -\0"));
 	assert_null(strstr(strstr(journal_text(m), "trial.converted") + 1, "trial.converted"));
+}
+
+static enum err run_rename(struct store_tx *tx, void *arg)
+{
+	(void)arg;
+	return store_market_license_rename(tx, STR("SEN-1"), STR("E-1"));
+}
+
+/* The sale told of the conversion under the SEN; the licence says so when it has its number. */
+static void a_licence_that_gets_its_number_is_not_told_again(void **state)
+{
+	struct market_fixture *m = *state;
+	struct market_license before = trial;
+	struct market_sale sale = new_sale;
+	before.row_key = sale.license_key = "SEN-1";
+	poll_license(m, &before);
+	poll_alias(m, "SEN-1", "sen", "SEN-1");
+	(void)settle(m);
+	poll_sale(m, &sale);
+	(void)settle(m);
+	assert_int_equal(store_write(m->fixture.store, run_rename, NULL), OK);
+	poll_license(m, &bought);
+	(void)settle(m);
+	assert_string_equal(journal_text(m), "trial.started@2026-03-08 -\ntrial.converted@2026-03-10 -\n"
+	                                     "purchase.created@2026-03-10 -");
+	/* another licence with the same SEN is another licence */
+	struct market_license second = trial, second_bought = bought;
+	second.row_key = second_bought.row_key = "E-2";
+	poll_alias(m, "E-2", "sen", "SEN-1");
+	poll_license(m, &second);
+	(void)settle(m);
+	assert_non_null(strstr(strstr(journal_text(m), "trial.started") + 1, "trial.started"));
 }
 
 static void a_tenant_that_comes_later_makes_no_second_event(void **state)
@@ -208,6 +241,7 @@ int main(void)
 	log_set_level(LOG_ERROR);
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(news_is_told_once, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_licence_that_gets_its_number_is_not_told_again, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(the_first_poll_is_silent, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_poll_of_both_is_told_in_the_order_of_dates, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_tenant_that_comes_later_makes_no_second_event, set_up, tear_down),
