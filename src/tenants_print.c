@@ -93,8 +93,9 @@ static void add_value(struct buf *out, const json_t *value)
 	}
 }
 
-/* An alias or an event on one line: what it is and when by itself, the rest as name=value. */
-static void add_pairs(struct buf *out, const json_t *object)
+/* An alias or an event on one line: what it is and when by itself, the rest as name=value. What was before
+ * ("previous") says so in each of its names; an event's other members ("data") are the event's own. */
+static void add_pairs(struct buf *out, const char *prefix, const json_t *object)
 {
 	static const char *const bare[] = {"kind", "value", "type", "timestamp", NULL};
 	static const char *const known[] = {"id", "tenant", "marketplace", "observed_at", NULL};
@@ -105,12 +106,14 @@ static void add_pairs(struct buf *out, const json_t *object)
 		if (json_is_null(member) || is_one_of(key, known))
 			continue;
 		if (json_is_object(member)) {
-			add_pairs(out, member);
+			add_pairs(out, strcmp(key, "data") == 0 ? "" : key, member);
 			continue;
 		}
 		if (out->len > 0)
 			buf_char(out, ' ');
 		if (!is_one_of(key, bare)) {
+			add_plain(out, str_of(prefix));
+			buf_z(out, *prefix ? "." : "");
 			add_plain(out, str_of(key));
 			buf_char(out, '=');
 		}
@@ -122,7 +125,7 @@ static void print_value(const char *name, const json_t *value, bool pairs)
 {
 	__cleanup_buf struct buf text = BUF_INIT(1 << 20);
 	if (pairs && json_is_object(value))
-		add_pairs(&text, value);
+		add_pairs(&text, "", value);
 	else
 		add_value(&text, value);
 	printf("%-30s %.*s\n", name, STR_ARG(buf_text(&text)));

@@ -115,6 +115,12 @@ static bool is_on(struct request *req, const struct admin *a)
 	return false;
 }
 
+static void ask_for_token(struct request *req)
+{
+	static const struct header bearer = {"WWW-Authenticate", {"Bearer", 6}}; /* RFC 6750, 3 */
+	reply_problem(req, 401, "unauthorized", NULL, &bearer, 1);
+}
+
 void auth_admin(struct request *req, void *room)
 {
 	const struct admin *a = room;
@@ -134,7 +140,7 @@ void auth_admin(struct request *req, void *room)
 		req->code = "ADMIN_TOKEN";
 		log_event(LOG_INFO, "auth.refused", LF_Z("code", req->code), LF_Z("route", req->route->pattern),
 		          LF_Z("request_id", req->id));
-		reply_unauthorized(req);
+		ask_for_token(req);
 		return;
 	}
 	if (req->method != METHOD_GET && req->method != METHOD_HEAD && !csrf_matches(req, &session)) {
@@ -191,7 +197,7 @@ static bool token_said(struct request *req, const struct admin *a)
 		return guess == GUESS_RIGHT;
 	req->code = "ADMIN_TOKEN";
 	log_event(LOG_WARN, "admin.sign_in_refused", LF_Z("request_id", req->id));
-	reply_unauthorized(req);
+	ask_for_token(req);
 	return false;
 }
 

@@ -298,7 +298,7 @@ void admin_books_transactions(struct request *req, void *room)
 	if (!range_read(req, &r))
 		return;
 	if (!place_of_cursor(&req->arena, r.list.cursor, &s->after)) {
-		reply_problem(req, 400, "bad_request", "cursor: not one of ours", NULL, 0);
+		reply_problem(req, 400, "bad_request", CURSOR_WRONG, NULL, 0);
 		return;
 	}
 	day_text(r.from >= 0 ? r.from : 0, s->from);

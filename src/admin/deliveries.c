@@ -154,7 +154,7 @@ static bool filter_read(struct request *req, const struct list_params *p, struct
 	         !str_eqz(f.status, "dead"))
 		wrong = "status: pending, delivered or dead";
 	else if (f.type.len > 0 && !event_type_known(f.type))
-		wrong = "type: no type of event, see the list in docs/events.md";
+		wrong = TYPE_WRONG;
 	if (wrong) {
 		reply_problem(req, 400, "bad_request", wrong, NULL, 0);
 		return false;
@@ -319,6 +319,13 @@ static void replay_reply(struct request *req, void *room)
 	const struct replay *r = req->state;
 	if (r->err == ERR_CONFLICT) {
 		reply_problem(req, 409, "under_way", "it is being delivered now: wait for its end", NULL, 0);
+		return;
+	}
+	if (r->err == ERR_NOT_FOUND) {
+		if (r->delivery)
+			reply_problem(req, 404, "no_such_delivery", "no delivery has this id", NULL, 0);
+		else
+			reply_problem(req, 404, "no_such_endpoint", "no endpoint has this id", NULL, 0);
 		return;
 	}
 	if (r->err != OK) {

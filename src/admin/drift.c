@@ -91,11 +91,16 @@ static bool asked(struct request *req, struct list_params *ret, bool *ret_by_kin
 		return false;
 	const struct str kind = query_get(&req->arena, req->query, "kind", &count);
 	*ret_by_kind = kind.len > 0;
-	if (count <= 1 && (kind.len == 0 || drift_kind_parse(kind, ret_kind)) &&
-	    (ret->cursor.len == 0 || (str_to_int64(ret->cursor, ret_skip) == OK && *ret_skip >= 0)))
-		return true;
-	reply_problem(req, 400, "bad_request", "kind: one of the counts; cursor: one of ours", NULL, 0);
-	return false;
+	const char *wrong = NULL;
+	if (count > 1)
+		wrong = "a parameter is there twice";
+	else if (kind.len > 0 && !drift_kind_parse(kind, ret_kind))
+		wrong = "kind: one of the names in \"counts\" of this answer without kind=";
+	else if (ret->cursor.len > 0 && (str_to_int64(ret->cursor, ret_skip) != OK || *ret_skip < 0))
+		wrong = CURSOR_WRONG;
+	if (wrong)
+		reply_problem(req, 400, "bad_request", wrong, NULL, 0);
+	return !wrong;
 }
 
 void admin_drift(struct request *req, void *room)

@@ -125,7 +125,7 @@ void admin_github_accounts(struct request *req, void *room)
 	if (!list_params_read(req, &p))
 		return;
 	if (!cursor_read(&req->arena, p.cursor, &q.after)) {
-		reply_problem(req, 400, "bad_request", "cursor: not one of ours", NULL, 0);
+		reply_problem(req, 400, "bad_request", CURSOR_WRONG, NULL, 0);
 		return;
 	}
 	if (p.csv) {

@@ -6,6 +6,7 @@
 #include "admin/params.h"
 #include "admin/parts.h"
 #include "base/cleanup.h"
+#include "events/journal.h"
 
 enum { PAGE_ARENA_MAX = 64 * 1024 * 1024, JSON_MAX = 64 * 1024 * 1024 };
 
@@ -86,6 +87,10 @@ static enum err events_csv(void *events, struct arena *memory, struct csv *c, bo
 
 static void events_reply(struct request *req, const struct admin *a, const struct list_params *p, struct str tenant)
 {
+	if (p->type.len > 0 && !event_type_known(p->type)) {
+		reply_problem(req, 400, "bad_request", TYPE_WRONG, NULL, 0);
+		return;
+	}
 	struct events *e = arena_alloc(&req->arena, sizeof(*e));
 	if (!e) {
 		reply_err(req, ERR_NOMEM);

@@ -336,7 +336,7 @@ void admin_migration(struct request *req, void *room)
 	if (!list_params_read(req, &p) || !stage_read(req, &v))
 		return;
 	if (!cursor_read(&req->arena, p.cursor, &after)) {
-		reply_problem(req, 400, "bad_request", "cursor: not one of ours", NULL, 0);
+		reply_problem(req, 400, "bad_request", CURSOR_WRONG, NULL, 0);
 		return;
 	}
 	v.now = clock_wall_ms(v.admin->connect->clock);

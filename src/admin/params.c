@@ -56,7 +56,7 @@ bool list_params_read(struct request *req, struct list_params *ret)
 	if (limit.len > 0 && !limit_parse(limit, &p.limit))
 		return bad(req, "limit: 1 to 500");
 	if (after.len > 0 && !after_parse(after, &p.after))
-		return bad(req, "after: a number");
+		return bad(req, "after: the seq of an event, or 0");
 	if (dir.len > 0 && !str_eqz(dir, "asc") && !str_eqz(dir, "desc"))
 		return bad(req, "dir: asc or desc");
 	if (format.len > 0 && !str_eqz(format, "csv") && !str_eqz(format, "json"))
@@ -86,7 +86,7 @@ bool number_cursor_read(struct request *req, struct str cursor, int64_t *ret)
 {
 	int64_t id = 0;
 	if (cursor.len > 0 && (str_to_int64(cursor, &id) != OK || id < 0))
-		return bad(req, "cursor: not one of ours");
+		return bad(req, CURSOR_WRONG);
 	*ret = id;
 	return true;
 }

@@ -19,7 +19,10 @@ bool list_params_read(struct request *req, struct list_params *ret);
 /* 1 to LIST_LIMIT_MAX. */
 bool limit_parse(struct str text, size_t *ret);
 
+#define TYPE_WRONG "type: no type of event; GET endpoints names them in \"event_types\""
+
 /* Cursors are opaque to clients: where the list goes on. */
+#define CURSOR_WRONG "cursor: not one of ours; take it from \"next\" of the page before"
 void cursor_write(struct buf *out, struct str last);
 /* False: not a cursor of ours. An empty text gives an empty key: from the start. */
 bool cursor_read(struct arena *a, struct str text, struct str *ret_last);

@@ -35,7 +35,7 @@ static bool filter_read(struct request *req, const struct list_params *p, struct
 	}
 	/* CSV gives all rows, whatever the page */
 	if (!p->csv && !place_read(&req->arena, p->cursor, &f.after)) {
-		reply_problem(req, 400, "bad_request", "cursor: not one of ours", NULL, 0);
+		reply_problem(req, 400, "bad_request", CURSOR_WRONG, NULL, 0);
 		return false;
 	}
 	*ret = f;

@@ -69,7 +69,7 @@ void admin_tenant_users(struct request *req, void *room)
 	if (!list_params_read(req, &p))
 		return;
 	if (!cursor_read(&req->arena, p.cursor, &after)) {
-		reply_problem(req, 400, "bad_request", "cursor: not one of ours", NULL, 0);
+		reply_problem(req, 400, "bad_request", CURSOR_WRONG, NULL, 0);
 		return;
 	}
 	const struct tenant *t = tenant_of_path(req, a);

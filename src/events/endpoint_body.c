@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 
-enum { TYPES_MAX = 64 };
+enum { TYPES_MAX = 64, TYPE_REPEATED_MAX = 64 };
 
 static enum err wrong(const char *text, const char **ret_wrong)
 {
@@ -28,6 +28,16 @@ static bool members_known(json_t *body)
 	return true;
 }
 
+/* Names the one that is wrong, as long as it may be repeated. */
+static const char *type_wrong(struct str type, struct arena *a)
+{
+	const char *words = NULL;
+	if (type.len > 0 && type.len <= TYPE_REPEATED_MAX && !memchr(type.ptr, '\0', type.len))
+		words = arena_printf(a, "types: \"%.*s\" is no event type; GET endpoints names them in \"event_types\"",
+		                     STR_ARG(type));
+	return words ? words : "types: one of them is no event type; GET endpoints names them in \"event_types\"";
+}
+
 static enum err read_types(const json_t *body, struct arena *a, struct new_endpoint *ret, const char **ret_wrong)
 {
 	const json_t *types = json_object_get(body, "types");
@@ -41,7 +51,7 @@ static enum err read_types(const json_t *body, struct arena *a, struct new_endpo
 		const json_t *type = json_array_get(types, i);
 		const struct str text = {json_string_value(type), json_string_length(type)};
 		if (!json_is_string(type) || !event_type_known(text))
-			return wrong("types: one of them is no event type", ret_wrong);
+			return wrong(type_wrong(text, a), ret_wrong);
 		if (!(at[i] = arena_strz(a, text)))
 			return ERR_NOMEM;
 	}

@@ -31,7 +31,9 @@ static void finish(struct request *req, void *room)
 {
 	(void)room;
 	struct request_write *w = req->on_end_arg;
-	if (w->err != OK)
+	if (w->err == ERR_NOT_FOUND && w->missing_code)
+		reply_problem(req, 404, w->missing_code, w->missing, NULL, 0);
+	else if (w->err != OK)
 		reply_err(req, w->err);
 	else if (w->answer)
 		w->answer(w, req);

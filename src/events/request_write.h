@@ -16,6 +16,8 @@ struct request_write {
 	enum err (*committed)(struct request_write *);
 	/* Worker; only when all went well. NULL: 204. */
 	void (*answer)(struct request_write *, struct request *);
+	/* Code and words of a 404, where run() gives ERR_NOT_FOUND; NULL: a plain one. */
+	const char *missing_code, *missing;
 	/* Releases and frees the whole struct; any thread. */
 	void (*free)(struct request_write *);
 	struct arena arena; /* for run: lives until free */

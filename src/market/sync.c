@@ -73,12 +73,12 @@ static enum err derive(struct sync *y, enum err first, struct sync_result *ret)
 	return first != OK ? first : e;
 }
 
-static void tell(enum err e, bool full, const struct sync_result *r, int64_t took_ms)
+static void tell(enum err e, const struct sync_result *r, int64_t took_ms)
 {
 	count_rows(r);
 	count_poll(e == OK ? "result=\"ok\"" : e == ERR_STOPPING ? "result=\"stopped\"" : "result=\"failed\"");
 	if (e == OK)
-		log_event(LOG_INFO, "market.polled", LF_Z("kind", full ? "full" : "window"), LF_INT("licenses", r->licenses),
+		log_event(LOG_INFO, "market.polled", LF_Z("kind", r->full ? "full" : "window"), LF_INT("licenses", r->licenses),
 		          LF_INT("sales", r->sales), LF_INT("changed", r->licenses_changed + r->sales_changed),
 		          LF_INT("events", r->events), LF_INT("ms", took_ms));
 	else if (e != ERR_STOPPING)
@@ -129,6 +129,6 @@ enum err sync_poll(const struct sync_options *o, bool full, struct sync_result *
 		               e == ERR_CONFLICT ? "another poller has taken over" : err_text(e));
 	if (o->progress)
 		o->progress(o->arg, &(struct sync_progress){0});
-	tell(e, full, ret, clock_mono_ms(o->clock) - began);
+	tell(e, ret, clock_mono_ms(o->clock) - began);
 	return e;
 }

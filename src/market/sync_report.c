@@ -414,6 +414,7 @@ enum err sync_report(struct sync *y, const struct sync_report_kind *k, bool full
 	arena_init(&st.arena, WORK_ARENA_MAX);
 	enum err e = store_read(y->o.store, stand_read, &st);
 	full = is_due_in_full(&st, full);
+	ret->full = ret->full || full;
 	const bool wanted = k->span != SPAN_OLDER || full || st.has_older;
 	if (e == OK && wanted) {
 		const bool usable = st.poll.export_id.ptr && st.poll.export_full >= full &&

@@ -300,6 +300,18 @@ test('what an administrator may not say', async () => {
     const { status, json } = await app.admin('endpoints', { method: 'POST', text });
     assert.deepEqual([status, json.detail], [400, wrong]);
   }
+  // the words say what is wrong and what to do
+  const words = async (answer, status, code, detail) => { const { status: s, json, headers } = await answer; assert.deepEqual([s, json.code, json.detail, headers['content-type']], [status, code, detail, 'application/problem+json']); };
+  for (const what of ['rotate', 'test', 'enable']) await words(post(`endpoints/ep_nobody/${what}`), 404, 'no_such_endpoint', 'no endpoint has this id');
+  await words(post('endpoints/ep_nobody/replay', { after: 0 }), 404, 'no_such_endpoint', 'no endpoint has this id');
+  await words(app.admin('endpoints/ep_nobody', { method: 'DELETE' }), 404, 'no_such_endpoint', 'no endpoint has this id');
+  await words(post('deliveries/99999999/replay'), 404, 'no_such_delivery', 'no delivery has this id');
+  await words(post('endpoints', { url: receiver.url, types: ['tenant.enabled', 'purchase.made'] }), 400, 'bad_request', 'types: "purchase.made" is no event type; GET endpoints names them in "event_types"');
+  await words(post('endpoints', { url: receiver.url, types: ['x'.repeat(500)] }), 400, 'bad_request', 'types: one of them is no event type; GET endpoints names them in "event_types"');
+  for (const list of ['deliveries', 'events']) await words(app.admin(`${list}?type=purchase.made`), 400, 'bad_request', 'type: no type of event; GET endpoints names them in "event_types"');
+  await words(app.admin('deliveries?cursor=x'), 400, 'bad_request', 'cursor: not one of ours; take it from "next" of the page before');
+  await words(app.admin('events?after=x'), 400, 'bad_request', 'after: the seq of an event, or 0');
+  assert.equal((await app.admin('endpoints', { token: 'no' })).headers['www-authenticate'], 'Bearer');
   const tooLong = await app.admin('endpoints', { method: 'POST', text: 'x'.repeat(70000) });
   assert.deepEqual([tooLong.status, tooLong.json.code, tooLong.json.detail], [413, 'too_large', 'a body of at most 65536 bytes is taken here']);
   for (const query of ['status=x', 'status=', 'cursor=x', 'cursor=-1', 'limit=0', 'limit=501', 'status=dead&status=dead', 'type=x', 'type=tenant', 'endpoint=a&endpoint=b']) {

@@ -309,6 +309,9 @@ test('a server polls by itself, shows where it stands and polls on demand', () =
   await until('another was made', async () => (await app.metric('licgate_market_polls_total', { result: 'ok' })) === 2);
   assert.equal(await app.metric('licgate_market_rows_total', { what: 'changed' }), 19);
   assert.equal((await app.admin('marketplace/sync?full=2', { method: 'POST' })).status, 400);
+  assert.equal((await app.admin('marketplace/sync', { method: 'POST' })).status, 202);
+  await until('and one of three days', async () => (await app.metric('licgate_market_polls_total', { result: 'ok' })) === 3);
+  assert.deepEqual(app.log.filter((e) => e.event === 'market.polled').map((e) => e.kind), ['full', 'full', 'window']);
   // a command beside it
   market.licenses[0].status = 'cancelled';
   assert.match(await synced(market, dir, ['--full']), /\(1 new or changed\)/);
@@ -318,7 +321,7 @@ test('a server polls by itself, shows where it stands and polls on demand', () =
   assert.ok((await app.metric('licgate_market_poll_age_seconds')) >= 0);
   market.fault('500', 1000);
   await app.admin('marketplace/sync', { method: 'POST' });
-  await until('it asks', () => market.counts.start > 9);
+  await until('it asks', () => market.counts.start > 12);
   const began = Date.now();
   await app.stop({ keep: true });
   assert.ok(Date.now() - began < 5000, 'it stops at once while it waits');
