@@ -113,6 +113,7 @@ export function deliveries(main, { query: asked, remember }) {
 		{ label: 'Endpoint', cell: (e) => [h('div', {}, e.url), h('div', { class: 'key' }, e.id, e.source === 'settings' && ' · LICGATE_EVENTS_URL')] },
 		{ label: 'Events', cell: (e) => (e.types ? h('details', {}, h('summary', {}, count(e.types.length, 'type')), e.types.map((t) => h('div', { class: 'key' }, t))) : 'all') },
 		{ label: 'State', cell: (e) => [e.disabled ? [state('bad', 'disabled'), h('div', { class: 'key' }, reasons[e.disabled_reason] ?? e.disabled_reason)] : state('good', 'in use'),
+			e.held_until && h('div', { class: 'key' }, `it asked to be left alone until ${exact(e.held_until)}`),
 			e.previous_secret_until && h('div', { class: 'key' }, `the old secret signs along until ${exact(e.previous_secret_until)}`)] },
 		{ label: 'Waiting', number: true, cell: (e) => number(e.pending) },
 		{ label: 'Dead', number: true, cell: (e) => number(e.dead) },
