@@ -31,7 +31,7 @@ struct sync_result {
 	int64_t licenses_changed, sales_changed; /* of them, new or changed */
 	int64_t broken;                          /* elements that were no row */
 	size_t events;
-	bool full; /* a report was read in full: asked for, due, or the first time */
+	bool full;                        /* a report was read in full: asked for, due, or the first time */
 	char failure[EXPORT_FAILURE_MAX]; /* what went wrong first; empty: nothing */
 };
 /* Token, user and developer id are there. */

@@ -57,7 +57,7 @@ const meaning = (reports) => h('details', {}, h('summary', {}, 'What the numbers
 export function books(main, { query, remember }) {
 	const to = h('input', { type: 'month', name: 'to', value: query.get('to') ?? thisMonth(), required: true, pattern: '[0-9]{4}-[0-9]{2}' });
 	const from = h('input', { type: 'month', name: 'from', value: query.get('from') ?? back(to.value, 11), required: true, pattern: '[0-9]{4}-[0-9]{2}' });
-	const said = h('div'), tiles = h('div', { class: 'tiles' }, waiting()), words = h('div', {}, waiting()), moreSales = h('div');
+	const said = h('div'), tiles = h('div', { class: 'tiles six' }, waiting()), words = h('div', {}, waiting()), moreSales = h('div');
 	const region = (name) => h('div', { class: 'scroll tall figures', tabindex: '0', role: 'region', 'aria-label': name });
 	const months = region('Recurring revenue by month'), sales = region('Sales of the last month shown');
 	const charts = { mrr: chart('area'), movements: chart('bar'), billed: chart('bar'), trials: chart('bar') };
