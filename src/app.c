@@ -325,7 +325,7 @@ static enum err start_mail(struct app *app)
 {
 	__cleanup_free char *name = app_name(app->files.descriptor);
 	if (!name)
-		return ERR_NOMEM;
+		return fail("mail", ERR_NOMEM);
 	app->unsubscribe = (struct unsubscribe){app->store, app->keyring, &clock_system};
 	const struct mailer_options o = {.config = app->config,
 	                                 .clock = &clock_system,
@@ -335,7 +335,8 @@ static enum err start_mail(struct app *app)
 	                                 .templates = &app->files.mail,
 	                                 .app_name = name,
 	                                 .threaded = true};
-	return mailer_start(&o, &app->mailer);
+	const enum err err = mailer_start(&o, &app->mailer);
+	return err == OK ? OK : fail("mail", err);
 }
 
 /* As many as there are files for: one more would find none, and so would a look-up or the database. */
@@ -422,6 +423,34 @@ static size_t all_tenants(const struct app *app)
 	return count;
 }
 
+static enum err load_files(struct app *app)
+{
+	return app_files_load(app->config, print_problem, NULL, &app->files);
+}
+
+static enum err start_libraries(struct app *app)
+{
+	if (!crypto_init())
+		return fail("OpenSSL", ERR_INTERNAL);
+	const enum err err = timers_new(&clock_system, true, &app->timers);
+	return err == OK ? OK : fail("timers", err);
+}
+
+static enum err start_upkeep(struct app *app)
+{
+	enum err err = retention_start(&app->connect);
+	if (err != OK)
+		return fail("retention", err);
+	err = report_start(&app->connect);
+	return err == OK ? OK : fail("reports", err);
+}
+
+/* Each says itself what failed. Stopped in app_stop, which also takes one that is half started. */
+static enum err (*const parts[])(struct app *app) = {
+    start_libraries, load_files,       open_store,   start_outgoing, open_doors,   start_upkeep,
+    start_mail,      start_deliveries, start_github, start_segment,  start_poller, listen_everywhere,
+};
+
 enum err app_start(const struct config *config, struct app **ret)
 {
 	struct app *app = calloc(1, sizeof *app);
@@ -430,33 +459,9 @@ enum err app_start(const struct config *config, struct app **ret)
 	app->config = config;
 	log_set_level((enum log_level)config->log);
 
-	enum err err = crypto_init() ? OK : fail("OpenSSL", ERR_INTERNAL);
-	if (err == OK)
-		err = app_files_load(config, print_problem, NULL, &app->files);
-	if (err == OK && (err = timers_new(&clock_system, true, &app->timers)) != OK)
-		fail("timers", err);
-	if (err == OK)
-		err = open_store(app);
-	if (err == OK)
-		err = start_outgoing(app);
-	if (err == OK)
-		err = open_doors(app);
-	if (err == OK && (err = retention_start(&app->connect)) != OK)
-		fail("retention", err);
-	if (err == OK && (err = report_start(&app->connect)) != OK)
-		fail("reports", err);
-	if (err == OK && (err = start_mail(app)) != OK)
-		fail("mail", err);
-	if (err == OK)
-		err = start_deliveries(app);
-	if (err == OK)
-		err = start_github(app);
-	if (err == OK)
-		err = start_segment(app);
-	if (err == OK)
-		err = start_poller(app);
-	if (err == OK)
-		err = listen_everywhere(app);
+	enum err err = OK;
+	for (size_t i = 0; err == OK && i < sizeof parts / sizeof parts[0]; i++)
+		err = parts[i](app);
 	if (err != OK) {
 		app_stop(app);
 		return err;

@@ -118,6 +118,9 @@ enum err store_market_license_get(struct store_tx *tx, struct str row_key, struc
 	"payment_status, billing_period, sale_date, maintenance_start, maintenance_end, price_cents, vendor_cents, "       \
 	"currency, refund_reason, original_id, last_updated, content, content_hash, raw_hash, changed_at, seen_run, "      \
 	"news_seq, news_previous"
+#define SALE_PARAMETERS                                                                                                \
+	"$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, "  \
+	"$25, $26, $27, $28"
 #define SALE_VALUES(s, m)                                                                                              \
 	V_STR((s)->transaction_id), V_STR((s)->line_id), V_STR((s)->license_key), opt((s)->app_key), opt((s)->hosting),    \
 	    opt((s)->tier), opt((s)->old_tier), opt((s)->edition), opt((s)->sale_type), opt((s)->license_type),            \
@@ -132,9 +135,8 @@ enum err store_market_sale_add(struct store_tx *tx, const struct report_sale *s,
 {
 	int64_t changed = 0;
 	enum err e = sql_run(tx, &changed,
-	                     "INSERT INTO market_sales (" SALE_COLUMNS ", first_seen) VALUES ($1, $2, $3, $4, $5, $6, $7, "
-	                     "$8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, "
-	                     "$27, $28, $29) ON CONFLICT (transaction_id, line_id) DO NOTHING",
+	                     "INSERT INTO market_sales (" SALE_COLUMNS ", first_seen) VALUES (" SALE_PARAMETERS ", $29) "
+	                     "ON CONFLICT (transaction_id, line_id) DO NOTHING",
 	                     SALE_VALUES(s, m), V_INT(m->at));
 	*ret_added = changed > 0;
 	return e;
@@ -143,15 +145,10 @@ enum err store_market_sale_add(struct store_tx *tx, const struct report_sale *s,
 enum err store_market_sale_put(struct store_tx *tx, const struct report_sale *s, const struct market_mark *m)
 {
 	/* $1 and $2 are the key, first of the values */
-	return sql_run_one(
-	    tx, ERR_NOT_FOUND,
-	    "UPDATE market_sales SET transaction_id = $1, line_id = $2, license_key = $3, app_key = $4, hosting = $5, "
-	    "tier = $6, old_tier = $7, edition = $8, sale_type = $9, license_type = $10, payment_status = $11, "
-	    "billing_period = $12, sale_date = $13, maintenance_start = $14, maintenance_end = $15, price_cents = $16, "
-	    "vendor_cents = $17, currency = $18, refund_reason = $19, original_id = $20, last_updated = $21, content = "
-	    "$22, content_hash = $23, raw_hash = $24, changed_at = $25, seen_run = $26, news_seq = $27, news_previous = "
-	    "$28 WHERE transaction_id = $1 AND line_id = $2",
-	    SALE_VALUES(s, m));
+	return sql_run_one(tx, ERR_NOT_FOUND,
+	                   "UPDATE market_sales SET (" SALE_COLUMNS ") = (" SALE_PARAMETERS ") "
+	                   "WHERE transaction_id = $1 AND line_id = $2",
+	                   SALE_VALUES(s, m));
 }
 
 enum err store_market_sale_touch(struct store_tx *tx, const struct report_sale *s)

@@ -17,7 +17,7 @@
 #include "token/token.h"
 #include "world.h"
 
-enum { NTH_MAX = 20000 };
+enum { NTH_MAX = 50000 }; /* a start makes 20,000 */
 
 /* Returns whether the part did its work. */
 typedef bool part_fn(void *arg);
