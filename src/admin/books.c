@@ -82,7 +82,7 @@ bool range_read(struct request *req, struct range *ret)
 static const struct definition sale_words[] = {
     {"amount_cents", "what the customer paid (purchasePrice), in cents; of a refund negative"},
     {"vendor_amount_cents", "the vendor's part of it (vendorAmount)"},
-    {"sales_cents", "lines other than refunds, without those that were never paid (uncollectible)"},
+    {"sales_cents", "lines other than refunds, open ones too, without those that were never paid (uncollectible)"},
     {"refunds_cents", "refund lines without an upgrade of the same day and licence beside them"},
     {"repriced_cents", "refund lines with such an upgrade: a re-pricing, not a loss"},
     {"uncollectible_cents", "lines that were never paid: not in the net"},

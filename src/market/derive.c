@@ -99,6 +99,13 @@ static int compare(const void *x, const void *y, void *now)
 
 /* ---- a licence's row ---- */
 
+/* A licence that ends before its date (paid back, given up) ended when that was seen. */
+static int64_t ended_at(const struct market_license *l)
+{
+	const int64_t end = day_ms(l->maintenance_end), seen = l->changed_at / DAY_MS * DAY_MS;
+	return end && seen && seen < end ? seen : end;
+}
+
 static const char *trial_start(const struct market_license *l)
 {
 	return l->evaluation_start ? l->evaluation_start : l->maintenance_start;
@@ -143,7 +150,7 @@ static void trial_events(const struct market_case *c, const struct market_licens
 		if (runs && (!was_trial || another_start(l, was)))
 			add(ret, "trial.started", day_ms(trial_start(l)), l->row_key, trial_start(l));
 		if (was_trial && market_status_is(l, "inactive") && !market_status_is(was, "inactive"))
-			add(ret, "trial.expired", day_ms(l->maintenance_end), l->row_key, l->maintenance_end);
+			add(ret, "trial.expired", ended_at(l), l->row_key, l->maintenance_end);
 		if ((was_trial || !was) && market_status_is(l, "cancelled") && !(was && market_status_is(was, "cancelled")))
 			add(ret, "trial.cancelled", day_ms(l->maintenance_end), l->row_key, l->maintenance_end);
 		return;
@@ -156,13 +163,6 @@ static void trial_events(const struct market_case *c, const struct market_licens
 		if (s)
 			converted(c, ret, day_ms(s->sale_date));
 	}
-}
-
-/* A licence that ends before its date (paid back) ended when that was seen. */
-static int64_t ended_at(const struct market_license *l)
-{
-	const int64_t end = day_ms(l->maintenance_end), seen = l->changed_at / DAY_MS * DAY_MS;
-	return end && seen && seen < end ? seen : end;
 }
 
 static void license_events(const struct market_case *c, struct market_events *ret)

@@ -240,7 +240,7 @@ static enum err visit_license(void *arg, const struct market_license *l, const s
 	k->force = market_in_force(l);
 	k->paid = is_paid_now(w, l);
 	k->sandbox = l->sandbox;
-	k->ended = market_status_is(l, "inactive");
+	k->ended = market_status_is(l, "inactive") && !l->sandbox;
 	return w->err;
 }
 

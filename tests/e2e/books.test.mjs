@@ -308,15 +308,16 @@ test('recurring revenue of a time before the first sale or after today has no mo
   assert.deepEqual([(await months('')).at(0), (await months('')).at(-1)], ['2025-03', thisMonth]);
 });
 
-test('drift: what the product cannot serve is not missed, a state nobody knows is no expiry, a licence without an end is paid for', async (t) => {
+test('drift: what the product cannot serve is not missed, a state nobody knows is no expiry, nor a sandbox\'s, a licence without an end is paid for', async (t) => {
   const { market, dir, server, install } = await drifting(t);
   const far = { maintenanceEndDate: '2099-12-31' };
   await install('odd', 1, active());
   await install('stateless', 2, active());
   const endless = await install('endless', 3, notLicensed());
+  await install('sandbox', 7, active());
   const cloudless = { cloudId: null, cloudSiteHostname: null };
   market.licenses = [license({ ...far, status: 'hibernating' }, 1), license({ ...far, status: null }, 2), license({ maintenanceEndDate: null }, 3),
-    license({ ...far, ...cloudless, hosting: 'Data Center' }, 4), license({ ...far, ...cloudless, hosting: 'Server' }, 5), license({ ...far, hosting: null }, 6)];
+    license({ ...far, ...cloudless, hosting: 'Data Center' }, 4), license({ ...far, ...cloudless, hosting: 'Server' }, 5), license({ ...far, hosting: null }, 6), license({ ...far, installedOnSandbox: 'Yes', status: 'inactive' }, 7)];
   await sync(dir, market);
   await until('all looked up', async () => (await server.admin('tenants?limit=500')).json.tenants.every((x) => x.license.source === 'lookup'));
   const { json } = await server.admin('drift');
