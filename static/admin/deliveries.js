@@ -6,7 +6,9 @@ import { ago, count, exact, number, tenantHref, words } from './text.js';
 
 const PAGE = 50, SAID_MS = 10000;
 const kinds = { pending: 'info', delivered: 'good', dead: 'bad' };
+const errors = { connection: 'no connection', timeout: 'no answer in time', address_not_allowed: 'a private address', redirect: 'redirects are not followed', bad_url: 'not a usable address' };
 const reasons = { gone: 'it answered 410', not_in_settings: 'not in the settings any more' };
+const inWords = (error) => errors[error] ?? words(error);
 const state = (kind, text) => h('span', { class: 'badge', 'data-kind': kind }, text);
 const host = (url) => { try { return new URL(url).host; } catch { return url; } };
 
@@ -59,7 +61,7 @@ export function deliveries(main, { query: asked, remember }) {
 	const want = { status: '', endpoint: '', ...Object.fromEntries(asked) };
 	const said = h('div', { class: 'said' }), secrets = h('div', { class: 'stacked' });
 	const shelf = h('div', {}, waiting()), adding = h('div');
-	const trouble = h('div'), result = h('div', {}, waiting());
+	const trouble = h('div'), endpointTrouble = h('div'), result = h('div', {}, waiting());
 	const endpointChoice = h('select', { onchange: (event) => choose('endpoint', event.target.value) });
 	let endpoints = [], rows = [], next = '', latest = 0, turning = false, sayNoMore = null;
 
@@ -144,15 +146,16 @@ export function deliveries(main, { query: asked, remember }) {
 		try {
 			const answer = await api('endpoints');
 			endpoints = answer.endpoints;
+			fill(endpointTrouble);
 			showEndpoints(own);
 			if (!adding.firstChild) fill(adding, addForm(answer.event_types));
 			fill(endpointChoice, h('option', { value: '' }, 'Any'), endpoints.map((e) => h('option', { value: e.id, selected: e.id === want.endpoint }, `${host(e.url)} (${e.id})`)));
-		} catch (problem) { fill(shelf, failed('The endpoints cannot be shown', problem, () => loadEndpoints(true))); }
+		} catch (problem) { fill(endpoints.length > 0 ? endpointTrouble : shelf, failed('The endpoints cannot be shown', problem, () => loadEndpoints(true))); } // what is shown stays
 	}
 
 	/* ---- deliveries ---- */
 
-	const answerOf = (d) => [d.last_status ?? (d.last_error && words(d.last_error)), d.last_status && d.last_error && d.last_error !== 'status' && ` (${words(d.last_error)})`,
+	const answerOf = (d) => [d.last_status ?? (d.last_error && inWords(d.last_error)), d.last_status && d.last_error && d.last_error !== 'status' && ` (${inWords(d.last_error)})`,
 		d.duration_ms !== null && h('div', { class: 'key' }, `${number(d.duration_ms)} ms`)];
 	const when = (d) => (d.status === 'pending' ? [new Date(d.next_attempt_at) > Date.now() ? 'next ' : 'due ', ago(d.next_attempt_at)] : ago(d.finished_at));
 	const at = (d) => host(endpoints.find((e) => e.id === d.endpoint)?.url ?? d.endpoint);
@@ -207,7 +210,7 @@ export function deliveries(main, { query: asked, remember }) {
 
 	fill(main, h('div', { class: 'head' }, h('h1', {}, 'Deliveries'), csv),
 		h('p', { class: 'soft' }, 'Events leave as signed webhooks (Standard Webhooks). One that fails is tried again for three days, then it is dead.'),
-		said, secrets, card('Endpoints', { extra: csvLink('endpoints'), flush: true }, shelf, adding),
+		said, secrets, card('Endpoints', { extra: csvLink('endpoints'), flush: true }, endpointTrouble, shelf, adding),
 		h('div', { class: 'fields' },
 			h('label', {}, h('span', {}, 'Status'), h('select', { onchange: (event) => choose('status', event.target.value) }, h('option', { value: '' }, 'Any'),
 				Object.keys(kinds).map((s) => h('option', { value: s, selected: want.status === s }, s)))),

@@ -181,6 +181,26 @@ test('answers that fail or are late: said in words, asked again, and never shown
   await view.close();
 });
 
+test('a server that stops answering leaves what is shown, and tells why nothing new comes', async () => {
+  const view = await open();
+  const { page } = view;
+  await endpoints(page).getByText(first.url).waitFor();
+  await page.route((url) => /\/(endpoints|deliveries)/.test(url.pathname), (route) => route.abort());
+  await endpoints(page).getByRole('button', { name: `Test ${first.url}` }).click();
+  await page.getByRole('alert').getByText('This did not work: the server does not answer.').waitFor();
+  await app.admin('endpoints/ep_settings/test', { method: 'POST' }); // its delivery makes the page look again
+  await page.getByRole('alert').getByText('The endpoints cannot be shown: the server does not answer.').waitFor();
+  await page.getByRole('alert').getByText('The deliveries cannot be shown: the server does not answer.').waitFor();
+  await endpoints(page).getByText(first.url).waitFor();
+  await list(page).getByText('tenant.installed').first().waitFor();
+  await page.unrouteAll();
+  await page.getByRole('button', { name: 'Try again' }).first().click();
+  await page.getByRole('button', { name: 'Try again' }).first().click();
+  await until('all is shown again', async () => (await page.getByText('cannot be shown').count()) === 0);
+  view.quiet();
+  await view.close();
+});
+
 for (const look of LOOKS) {
   test(`looks right: ${look.name}`, async () => {
     const view = await open({ mode: look.mode, size: look.size });
