@@ -23,7 +23,7 @@
 #include "base/metrics.h"
 #include "store/readers.h"
 
-enum { GROUP_MAX = 256, EMPTY_LOG_WAIT_MS = 200 };
+enum { GROUP_MAX = 256, EMPTY_LOG_WAIT_MS = 200, EMPTY_LOG_PAUSE_MS = 1000 };
 
 struct queue {
 	struct store_job *head, **tail;
@@ -49,8 +49,9 @@ struct writer {
 	pthread_mutex_t watch_lock; /* held while the watcher runs */
 	void (*watch)(void *arg);   /* told after a commit that queued deliveries; may be NULL */
 	void *watch_arg;
-	bool deliveries_queued; /* by the group under way; writer thread */
-	bool erased;            /* by it, or by one before after which the log was in use; likewise */
+	bool deliveries_queued;  /* by the group under way; writer thread */
+	bool erased;             /* by it, or by one before after which the log could not be emptied; likewise */
+	int64_t emptied_mono_ms; /* when the log was; 0: never; likewise */
 
 	_Atomic int health;   /* enum err of the last group */
 	_Atomic bool probing; /* the probe is queued */
@@ -256,11 +257,15 @@ void writer_watch(struct writer *w, void (*fn)(void *arg), void *arg)
 	pthread_mutex_unlock(&w->watch_lock);
 }
 
-/* Where the log is in use for longer, the next group tries again. */
-static void empty_log(struct writer *w, int64_t wait_ms)
+/* Where the log is in use for longer, a later group tries again; so it is where it was emptied a moment ago: a poll may
+ * bring thousands who were erased. */
+static void empty_log(struct writer *w)
 {
-	if (w->erased && w->conn)
-		w->erased = w->sql->empty_log(w->conn, wait_ms) != OK;
+	const int64_t now = clock_mono_ms(w->clock);
+	if (!w->erased || !w->conn || (w->emptied_mono_ms != 0 && now - w->emptied_mono_ms < EMPTY_LOG_PAUSE_MS))
+		return;
+	w->erased = w->sql->empty_log(w->conn, EMPTY_LOG_WAIT_MS) != OK;
+	w->emptied_mono_ms = now > 0 ? now : 1;
 }
 
 static void write_group(struct writer *w, struct queue *from, int64_t oldest)
@@ -285,7 +290,7 @@ static void write_group(struct writer *w, struct queue *from, int64_t oldest)
 		w->sql->close(w->conn);
 		w->conn = NULL;
 	}
-	empty_log(w, EMPTY_LOG_WAIT_MS);
+	empty_log(w);
 	pthread_mutex_unlock(&w->conn_lock);
 	tell(w, &group, e);
 	if (e == OK && w->deliveries_queued)
@@ -378,7 +383,8 @@ void writer_free(struct writer *w)
 	pthread_cond_signal(&w->came);
 	pthread_mutex_unlock(&w->lock);
 	pthread_join(w->thread, NULL);
-	empty_log(w, w->target->busy_timeout_ms);
+	if (w->erased && w->conn)
+		(void)w->sql->empty_log(w->conn, w->target->busy_timeout_ms);
 	w->sql->close(w->conn);
 	pthread_cond_destroy(&w->came);
 	pthread_mutex_destroy(&w->watch_lock);
