@@ -198,6 +198,7 @@ enum err store_github_due(struct store_tx *tx, int64_t now, size_t max, struct a
 
 enum err store_github_account_erase(struct store_tx *tx, struct str account_id, int64_t at)
 {
+	tx->erased = true;
 	enum err err = sql_run_one(tx, ERR_NOT_FOUND,
 	                           "UPDATE github_accounts SET login = NULL, email = NULL, email_key = NULL, erase_at = 0, "
 	                           "updated_at = $1 WHERE account_id = $2",
