@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "connect/descriptor.h"
+#include "http/client_mail.h"
 
 enum { FEATURES_MAX_BYTES = 256 * 1024, PEM_MAX_BYTES = 64 * 1024 };
 
@@ -95,6 +96,19 @@ static enum err load_tls(const struct config *config, problem_fn *tell, void *ar
 	return cert_err != OK ? cert_err : key_err;
 }
 
+/* Like the templates, whether or not a mail is on. */
+static enum err check_mail_server(const struct config *config, problem_fn *tell, void *arg)
+{
+	const enum err err = config->smtp_url ? mail_url_check(config->smtp_url) : OK;
+	if (err == ERR_INVALID) {
+		const struct problem p = {.place = "LICGATE_SMTP_URL",
+		                          .text = "cannot be read: write smtp://USER:PASSWORD@HOST:PORT, and in user and "
+		                                  "password %40 for @, %3A for :, %2F for /, %25 for %"};
+		tell(arg, &p);
+	}
+	return err;
+}
+
 enum err app_files_load(const struct config *config, problem_fn *tell, void *arg, struct app_files *ret)
 {
 	__cleanup(app_files_release) struct app_files files = {0};
@@ -112,8 +126,9 @@ enum err app_files_load(const struct config *config, problem_fn *tell, void *arg
 
 	const enum err tls_err = load_tls(config, tell, arg, &files);
 	const enum err mail_err = mail_templates_load(config, tell, arg, &files.mail);
+	const enum err server_err = check_mail_server(config, tell, arg);
 	const enum err listings_err = listings_load(config, tell, arg, &files.listings);
-	const enum err errs[] = {features_err, pages_err, descriptor_err, tls_err, mail_err, listings_err};
+	const enum err errs[] = {features_err, pages_err, descriptor_err, tls_err, mail_err, server_err, listings_err};
 	for (size_t i = 0; i < sizeof errs / sizeof errs[0]; i++)
 		if (errs[i] != OK)
 			return errs[i];

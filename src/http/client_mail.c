@@ -153,6 +153,14 @@ static void cleanup_client(struct mail_client **c)
 	mail_client_free(*c);
 }
 
+enum err mail_url_check(const char *url)
+{
+	struct mail_client c = {.o = {.url = url}};
+	const enum err err = read_url(&c);
+	curl_url_cleanup(c.url);
+	return err;
+}
+
 enum err mail_client_new(const struct mail_client_options *o, struct mail_client **ret)
 {
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)

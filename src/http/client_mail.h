@@ -43,5 +43,7 @@ struct mail_answer {
 /* from, to: addresses alone, which mailbox_address_ok() takes. text: the whole mail, lines ended by CRLF. */
 struct mail_answer mail_client_send(struct mail_client *c, const char *from, const char *to, struct str text);
 
+/* Whether that is a URL that mail_client_new() takes. ERR_INVALID, ERR_NOMEM. */
+enum err mail_url_check(const char *url);
 /* Whether that URL names this machine: pure. */
 bool mail_host_is_local(struct str host);

@@ -199,6 +199,13 @@ describe('what the operator sees', () => {
     assert.match(stderr, /expired\.txt: cannot be read .*LICGATE_MAIL_DIR/);
     assert.equal((await run(['check'], { env: settings(smtp, { LICGATE_MAIL_ENDING: '7', LICGATE_MAIL_EXPIRED: '1' }) })).code, 0, 'the templates that ship');
     rmSync(dir, { recursive: true });
+    for (const url of ['smtp://jo:tulip s@host', 'smtp://', 'smtp://jo:tulip/s@host', 'smtp://host:99999', 'smtps://[::1']) {
+      const bad = await run(['check'], { env: settings(smtp, { LICGATE_SMTP_URL: url }) });
+      assert.equal(bad.code, 1, url);
+      assert.match(bad.stderr, /^licgate: LICGATE_SMTP_URL: cannot be read: .*%40 for @/);
+      assert.ok(!`${bad.stdout}${bad.stderr}`.includes('tulip'), url);
+    }
+    assert.equal((await run(['check'], { env: settings(smtp, { LICGATE_SMTP_URL: 'smtp://jo%40x:tulip%2Fs@host:587' }) })).code, 0);
   });
 
   test('licgate mail tells the counts, and --dry-run who would get what, masked, and changes nothing', async () => {
