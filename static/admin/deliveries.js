@@ -58,11 +58,12 @@ function secretCard({ id, secret: value }, text, away) {
 }
 
 export function deliveries(main, { query: asked, remember }) {
-	const want = { status: '', endpoint: '', ...Object.fromEntries(asked) };
+	const want = { status: '', endpoint: '', type: '', tenant: '', ...Object.fromEntries(asked) };
 	const said = h('div', { class: 'said' }), secrets = h('div', { class: 'stacked' });
 	const shelf = h('div', {}, waiting()), adding = h('div');
 	const trouble = h('div'), endpointTrouble = h('div'), result = h('div', {}, waiting());
 	const endpointChoice = h('select', { onchange: (event) => choose('endpoint', event.target.value) });
+	const typeChoice = h('select', { onchange: (event) => choose('type', event.target.value) });
 	let endpoints = [], rows = [], next = '', latest = 0, turning = false, sayNoMore = null;
 
 	function say(kind, ...text) {
@@ -148,15 +149,18 @@ export function deliveries(main, { query: asked, remember }) {
 			endpoints = answer.endpoints;
 			fill(endpointTrouble);
 			showEndpoints(own);
-			if (!adding.firstChild) fill(adding, addForm(answer.event_types));
+			if (!adding.firstChild) {
+				fill(adding, addForm(answer.event_types));
+				fill(typeChoice, h('option', { value: '' }, 'Any'), answer.event_types.map((t) => h('option', { value: t, selected: t === want.type }, t)));
+			}
 			fill(endpointChoice, h('option', { value: '' }, 'Any'), endpoints.map((e) => h('option', { value: e.id, selected: e.id === want.endpoint }, `${host(e.url)} (${e.id})`)));
 		} catch (problem) { fill(endpoints.length > 0 ? endpointTrouble : shelf, failed('The endpoints cannot be shown', problem, () => loadEndpoints(true))); } // what is shown stays
 	}
 
 	/* ---- deliveries ---- */
 
-	const answerOf = (d) => [d.last_status ?? (d.last_error && inWords(d.last_error)), d.last_status && d.last_error && d.last_error !== 'status' && ` (${inWords(d.last_error)})`,
-		d.duration_ms !== null && h('div', { class: 'key' }, `${number(d.duration_ms)} ms`)];
+	const answer = (status, error) => [status ?? (error && inWords(error)), status && error && error !== 'status' && ` (${inWords(error)})`];
+	const answerOf = (d) => [answer(d.last_status, d.last_error), d.duration_ms !== null && h('div', { class: 'key' }, `${number(d.duration_ms)} ms`)];
 	const when = (d) => (d.status === 'pending' ? [new Date(d.next_attempt_at) > Date.now() ? 'next ' : 'due ', ago(d.next_attempt_at)] : ago(d.finished_at));
 	const at = (d) => host(endpoints.find((e) => e.id === d.endpoint)?.url ?? d.endpoint);
 	const columns = [
@@ -164,12 +168,34 @@ export function deliveries(main, { query: asked, remember }) {
 		{ label: 'Tenant', cell: (d) => (d.tenant ? h('a', { href: tenantHref(d.tenant) }, d.tenant) : '–') },
 		{ label: 'Endpoint', cell: (d) => [h('div', { class: 'host' }, at(d)), h('div', { class: 'key host' }, d.endpoint)] },
 		{ label: 'Status', cell: (d) => state(kinds[d.status], d.status) },
-		{ label: 'Attempts', number: true, cell: (d) => number(d.attempts) },
+		{ label: 'Attempts', number: true, cell: (d) => (d.last_attempt_at ? h('button', { type: 'button', class: 'quiet', 'aria-label': `${count(d.attempts, 'attempt')} of ${d.type} ${d.seq} to ${at(d)}`,
+			'data-key': `${d.id}/attempts`, onclick: () => showAttempts(d) }, number(d.attempts)) : number(d.attempts)) },
 		{ label: 'Last answer', cell: (d) => (d.last_attempt_at ? answerOf(d) : '–') },
 		{ label: 'When', cell: when },
 		{ label: 'Again', cell: (d) => button('Send again', `${d.type} ${d.seq} to ${at(d)}`, d.id, (b) => act(b, `deliveries/${d.id}/replay`, { method: 'POST' },
 			() => say('good', `${d.type} is sent again.`))) },
 	];
+
+	const attemptColumns = [
+		{ label: 'Attempt', number: true, cell: (a) => number(a.number) },
+		{ label: 'When', cell: (a) => exact(a.at) },
+		{ label: 'Answer', cell: (a) => answer(a.status, a.error) },
+		{ label: 'Took', number: true, cell: (a) => `${number(a.duration_ms)} ms` },
+	];
+
+	/* Each attempt, through all replays. The browser takes the keyboard there and back, and closes it on Escape. */
+	async function showAttempts(d) {
+		const title = `Attempts of ${d.type} ${d.seq} to ${at(d)}`, inside = h('div', {}, waiting());
+		const shown = h('dialog', { 'aria-label': title, onclose: () => shown.remove() }, h('h2', {}, title), inside,
+			h('form', { method: 'dialog', class: 'actions' }, h('button', {}, 'Close')));
+		main.append(shown);
+		shown.showModal();
+		try {
+			const { attempts } = await api(`deliveries/${d.id}`);
+			fill(inside, attempts.length === 0 ? empty('They were made before attempts were kept.')
+				: h('div', { class: 'scroll' }, table({ caption: title, columns: attemptColumns, rows: attempts, stack: false })));
+		} catch (problem) { fill(inside, message('bad', `The attempts cannot be shown: ${problem.message}.`)); }
+	}
 
 	const parameters = () => new URLSearchParams(Object.entries(want).filter(([, value]) => value));
 	let csv = csvLink('deliveries', parameters());
@@ -184,7 +210,7 @@ export function deliveries(main, { query: asked, remember }) {
 			rows = older ? [...rows, ...answer.deliveries] : answer.deliveries;
 			next = answer.next ?? '';
 			fill(trouble);
-			refill(result, h('div', { class: 'card flush' }, rows.length === 0 ? empty(want.status || want.endpoint ? 'No delivery matches.' : 'Nothing was delivered yet.')
+			refill(result, h('div', { class: 'card flush' }, rows.length === 0 ? empty(parameters().toString() ? 'No delivery matches.' : 'Nothing was delivered yet.')
 				: [h('div', { class: 'scroll' }, table({ caption: 'Deliveries', columns, rows })), h('div', { class: 'pager' }, h('span', {}, `${number(rows.length)} shown`), next && more())]));
 		} catch (problem) {
 			if (mine !== latest) return;
@@ -214,7 +240,10 @@ export function deliveries(main, { query: asked, remember }) {
 		h('div', { class: 'fields' },
 			h('label', {}, h('span', {}, 'Status'), h('select', { onchange: (event) => choose('status', event.target.value) }, h('option', { value: '' }, 'Any'),
 				Object.keys(kinds).map((s) => h('option', { value: s, selected: want.status === s }, s)))),
-			h('label', {}, h('span', {}, 'Endpoint'), endpointChoice)),
+			h('label', {}, h('span', {}, 'Endpoint'), endpointChoice),
+			h('label', {}, h('span', {}, 'Event'), typeChoice),
+			h('label', {}, h('span', {}, 'Tenant'), h('input', { type: 'search', value: want.tenant, placeholder: 'Client key', spellcheck: 'false', autocomplete: 'off',
+				oninput: debounce(300, (event) => choose('tenant', event.target.value.trim())) }))),
 		trouble, result);
 	const again = debounce(400, () => { loadEndpoints(); if (!turning) load(); });
 	const stop = listen(({ type }) => { if (type === 'deliveries' || type === 'reload') again(); });

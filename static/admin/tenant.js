@@ -169,7 +169,7 @@ export function tenant(main, { key }) {
 		h('div', { class: 'head' }, title, badges, refresh, test), trouble, said,
 		h('div', { class: 'grid' },
 			card('Licence', {}, license), card('Site', {}, facts), card('Purchase', {}, market),
-			card('History', { extra: csvLink(`${path}/events`) }, happened), form.element,
+			card('History', { extra: [h('a', { class: 'button quiet', href: `#/deliveries?tenant=${encodeURIComponent(key)}` }, 'Deliveries'), csvLink(`${path}/events`)] }, happened), form.element,
 			card('Accounts and seats', { extra: csvLink(`${path}/users`), flush: true }, users),
 			card('Known as', { flush: true, extra: h('button', { type: 'button', class: 'quiet', onclick: () => download('aliases', aliasColumns, known) }, 'CSV') }, aliases)));
 

@@ -147,6 +147,33 @@ test('by keyboard alone: each action leaves it where it was, Escape is a no, rot
   await view.close();
 });
 
+test('what each attempt got, and what one tenant was sent', async () => {
+  const view = await open();
+  const { page } = view;
+  const failing = list(page).getByRole('row').filter({ hasText: 'tenant.enabled' });
+  await failing.first().getByRole('button', { name: /attempts? of tenant.enabled/ }).click();
+  const dialog = page.getByRole('dialog', { name: /^Attempts of tenant.enabled/ });
+  await dialog.getByRole('row').filter({ hasText: '500' }).first().waitFor();
+  await view.shot('deliveries-attempts');
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  assert.match(await focused(page), /attempts? of tenant.enabled/);
+
+  await page.getByRole('combobox', { name: 'Event' }).selectOption('tenant.installed');
+  await until('that type alone', async () => (await list(page).getByRole('row').count()) === 1 + sites.length && (await failing.count()) === 0);
+  await page.goto(`${app.adminUrl}/admin/#/tenants/${sites[1].clientKey}`);
+  await page.getByRole('region', { name: 'History' }).getByRole('link', { name: 'Deliveries' }).click();
+  await until('that tenant alone', async () => {
+    const tenants = await list(page).getByRole('link').allTextContents();
+    return tenants.length > 1 && tenants.every((key) => key === sites[1].clientKey);
+  });
+  assert.equal(await page.getByRole('searchbox', { name: 'Tenant' }).inputValue(), sites[1].clientKey);
+  await page.getByRole('searchbox', { name: 'Tenant' }).fill('nobody');
+  await page.getByText('No delivery matches.').waitFor();
+  view.quiet();
+  await view.close();
+});
+
 /* Requests to that path get what `answer` makes of them. */
 const instead = (page, path, answer) => page.route((url) => url.pathname === `/admin/api/v1/${path}`, answer);
 
