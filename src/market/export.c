@@ -21,7 +21,8 @@ enum {
 	RETRY_AFTER_MAX_S = 300,
 	CALL_MS = 60 * 1000,
 	DOWNLOAD_MS = 600 * 1000,
-	TICK_MS = 5000,
+	TICK_MS = 500,
+	TICK_RESTING_S = 5,
 };
 
 /* One call that is waited for. */
@@ -56,15 +57,25 @@ static bool on_body(void *arg, const char *data, size_t len)
 	return spool_take(a->into, data, len);
 }
 
+static struct timespec next_tick(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_nsec += TICK_MS * 1000000L;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000;
+	}
+	return t;
+}
+
 /* The client answers every call within its deadline, or when it stops. */
 static enum err wait_for_answer(struct export_source *s, struct asking *a)
 {
 	enum err e = OK;
 	pthread_mutex_lock(&a->lock);
 	while (!a->done) {
-		struct timespec end;
-		clock_gettime(CLOCK_REALTIME, &end);
-		end.tv_sec += TICK_MS / 1000;
+		const struct timespec end = next_tick();
 		if (pthread_cond_timedwait(&a->answered, &a->lock, &end) == 0 || !s->tick || e != OK)
 			continue;
 		pthread_mutex_unlock(&a->lock);
@@ -111,16 +122,49 @@ static int64_t backoff_ms(const struct export_source *s, const struct asking *a,
 {
 	int64_t seconds = INT64_C(1) << (try < 4 ? try : 4);
 	seconds = seconds < BACKOFF_MAX_S ? seconds : BACKOFF_MAX_S;
-	if (e == OK && a->retry_after_s >= 0)
+	if (e == OK && a->retry_after_s > 0) /* 0: at once, which is no back-off, or a text that names no time */
 		seconds = a->retry_after_s < RETRY_AFTER_MAX_S ? a->retry_after_s : RETRY_AFTER_MAX_S;
 	return seconds * s->pace->second_ms;
 }
 
+/* Waits, and ticks meanwhile: a Retry-After may be longer than what the caller must keep up. */
+static enum err rest(struct export_source *s, int64_t ms)
+{
+	const int64_t slice = TICK_RESTING_S * s->pace->second_ms;
+	enum err e = OK;
+	for (; e == OK && ms > 0; ms -= slice) {
+		if (!pace_wait(s->pace, ms < slice ? ms : slice))
+			return ERR_STOPPING;
+		if (s->tick)
+			e = s->tick(s->arg);
+	}
+	return e;
+}
+
+/* What went wrong with a call that got no answer, and what to look at. */
+static const char *failure_text(enum err e)
+{
+	switch ((int)e) {
+	case ERR_TIMEOUT:
+		return "the Marketplace does not answer in time: try again later";
+	case ERR_UPSTREAM:
+		return "the Marketplace cannot be reached, or breaks off: see LICGATE_MARKETPLACE_URL and the network";
+	case ERR_DENIED:
+		return "LICGATE_MARKETPLACE_URL leads to a private address: only LICGATE_ALLOW_INSECURE_HOSTS=1 allows that";
+	case ERR_IO:
+		return "the folder of the database cannot be written: see whether it is full";
+	case ERR_TOO_LARGE:
+		return "the Marketplace's answer is too large";
+	default:
+		return err_text(e);
+	}
+}
+
 static enum err told(struct export_source *s, enum err e, int status, const char *what)
 {
-	if (e == ERR_STOPPING)
+	if (e == ERR_STOPPING || e == ERR_CONFLICT)
 		return e;
-	const char *hint = "";
+	const char *hint = may_pass(e, status) ? ": try again later" : "";
 	if (e == OK && (status == 401 || status == 403))
 		hint = ": it does not take LICGATE_MARKETPLACE_USER and LICGATE_MARKETPLACE_TOKEN for that developer space";
 	else if (e == OK && status == 404)
@@ -128,7 +172,7 @@ static enum err told(struct export_source *s, enum err e, int status, const char
 	if (e == OK)
 		(void)snprintf(s->failure, sizeof(s->failure), "%s: the Marketplace answers %d%s", what, status, hint);
 	else
-		(void)snprintf(s->failure, sizeof(s->failure), "%s: %s", what, err_text(e));
+		(void)snprintf(s->failure, sizeof(s->failure), "%s: %s", what, failure_text(e));
 	return e == OK ? ERR_UPSTREAM : e;
 }
 
@@ -149,8 +193,9 @@ static enum err ask(struct export_source *s, const char *method, const char *url
 			break;
 		log_event(LOG_DEBUG, "market.retry", LF_Z("call", what), LF_INT("status", e == OK ? a->status : 0),
 		          LF_Z("error", err_name(e)));
-		if (try + 1 < tries && !pace_wait(s->pace, backoff_ms(s, a, e, try)))
-			return ERR_STOPPING;
+		enum err rested = try + 1 < tries ? rest(s, backoff_ms(s, a, e, try)) : OK;
+		if (rested != OK)
+			return told(s, rested, 0, what);
 	}
 	return told(s, e, a->status, what);
 }
@@ -159,7 +204,11 @@ static void asking_init(struct asking *a, struct spool *into)
 {
 	*a = (struct asking){.into = into, .body = BUF_INIT(ANSWER_MAX)};
 	pthread_mutex_init(&a->lock, NULL);
-	pthread_cond_init(&a->answered, NULL);
+	pthread_condattr_t monotonic;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&a->answered, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 }
 
 static void asking_release(struct asking *a)
@@ -192,6 +241,8 @@ static bool id_fine(struct str id)
 	return true;
 }
 
+static const char status_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_- ";
+
 /* {"export":{"id":…,"status":…}} */
 static bool read_export(const struct buf *body, const char *member, char *out, size_t size)
 {
@@ -200,7 +251,7 @@ static bool read_export(const struct buf *body, const char *member, char *out, s
 	if (json_read_object(buf_text(body), &root) != OK)
 		return false;
 	const json_t *export = json_get_obj(root, "export");
-	if (!export || json_get_str(export, member, &text) != JSON_GOT || !id_fine(text) || text.len >= size)
+	if (!export || json_get_str(export, member, &text) != JSON_GOT || !text.len || text.len >= size)
 		return false;
 	memcpy(out, text.ptr, text.len);
 	out[text.len] = '\0';
@@ -215,10 +266,11 @@ static enum err ask_start(struct export_source *s, const char *url, struct askin
 		enum err e = ask(s, "POST", url, "export", a);
 		if (e == OK && a->status == 404)
 			return told(s, OK, 404, "export");
-		if (e != OK || read_export(&a->body, "id", ret_id, EXPORT_ID_MAX + 1))
+		if (e != OK || (read_export(&a->body, "id", ret_id, EXPORT_ID_MAX + 1) && id_fine(str_of(ret_id))))
 			return e;
 		if (try + 1 == EXPORT_TRIES) {
-			(void)snprintf(s->failure, sizeof(s->failure), "export: the Marketplace's answer has no id of an export");
+			(void)snprintf(s->failure, sizeof(s->failure),
+			               "export: the Marketplace's answer has no id of an export: see LICGATE_MARKETPLACE_URL");
 			return ERR_UPSTREAM;
 		}
 		if (!pace_wait(s->pace, s->pace->second_ms))
@@ -242,9 +294,15 @@ enum err export_start(struct export_source *s, const char *report, const struct 
 	return url.err == OK ? ask_start(s, url.data, &a, ret_id) : told(s, url.err, 0, "export");
 }
 
-static enum err status_once(struct export_source *s, const char *url, struct asking *a, bool *ret_ready)
-{
+/* What the answers to "how does it go" said so far. */
+struct waiting {
+	bool ready;
+	unsigned unread; /* answers in a row that said nothing */
 	char status[EXPORT_ID_MAX + 1];
+};
+
+static enum err status_once(struct export_source *s, const char *url, struct asking *a, struct waiting *w)
+{
 	enum err e = ask(s, "GET", url, "export status", a);
 	if (e != OK)
 		return e;
@@ -252,14 +310,29 @@ static enum err status_once(struct export_source *s, const char *url, struct ask
 		(void)snprintf(s->failure, sizeof(s->failure), "export status: the Marketplace does not know the export");
 		return ERR_NOT_FOUND;
 	}
-	if (!read_export(&a->body, "status", status, sizeof(status)))
-		return OK; /* asked again */
-	if (str_ieq(str_of(status), STR("FAILED"))) {
-		(void)snprintf(s->failure, sizeof(s->failure), "export status: the Marketplace says FAILED");
+	if (!read_export(&a->body, "status", w->status, sizeof(w->status))) {
+		if (++w->unread < EXPORT_TRIES)
+			return OK; /* asked again */
+		(void)snprintf(
+		    s->failure, sizeof(s->failure),
+		    "export status: the Marketplace's answer has no status of an export: see LICGATE_MARKETPLACE_URL");
+		return ERR_UPSTREAM;
+	}
+	w->unread = 0;
+	if (str_ieq(str_of(w->status), STR("FAILED"))) {
+		(void)snprintf(s->failure, sizeof(s->failure), "export status: the Marketplace says FAILED: try again later");
 		return ERR_NOT_FOUND;
 	}
-	*ret_ready = str_ieq(str_of(status), STR("COMPLETED"));
+	w->ready = str_ieq(str_of(w->status), STR("COMPLETED"));
 	return OK;
+}
+
+/* A status is the other side's text: only what is tame is shown. */
+static enum err never_ready(struct export_source *s, const struct waiting *w)
+{
+	(void)snprintf(s->failure, sizeof(s->failure), "export status: the Marketplace still says %s: try again later",
+	               w->status[strspn(w->status, status_letters)] || !w->status[0] ? "nothing known" : w->status);
+	return ERR_TIMEOUT;
 }
 
 enum err export_wait(struct export_source *s, const char *report, const char *id)
@@ -271,12 +344,12 @@ enum err export_wait(struct export_source *s, const char *report, const char *id
 	buf_printf(&url, "/%s/status", id);
 	enum err e = url.err == OK ? OK : told(s, url.err, 0, "export status");
 	const int64_t end = clock_mono_ms(s->clock) + READY_WITHIN_S * s->pace->second_ms;
-	bool ready = false;
+	struct waiting w = {0};
 	for (unsigned n = 0; e == OK; n++) {
-		if ((e = status_once(s, url.data, &a, &ready)) != OK || ready)
+		if ((e = status_once(s, url.data, &a, &w)) != OK || w.ready)
 			return e;
-		if (clock_mono_ms(s->clock) > end)
-			return told(s, ERR_TIMEOUT, 0, "export status");
+		if (clock_mono_ms(s->clock) >= end)
+			return never_ready(s, &w);
 		if (s->tick && (e = s->tick(s->arg)) != OK)
 			return e;
 		if (!pace_wait(s->pace, (n < STATUS_QUICK_TIMES ? STATUS_QUICK_S : STATUS_EVERY_S) * s->pace->second_ms))
@@ -294,7 +367,8 @@ enum err export_download(struct export_source *s, const char *report, const char
 	buf_printf(&url, "/%s", id);
 	enum err e = url.err == OK ? ask(s, "GET", url.data, "download", &a) : told(s, url.err, 0, "download");
 	if (e == OK && a.status == 404) { /* "Export is being processed" */
-		(void)snprintf(s->failure, sizeof(s->failure), "download: the Marketplace says the export is not ready");
+		(void)snprintf(s->failure, sizeof(s->failure),
+		               "download: the Marketplace says the export is not ready: try again later");
 		return ERR_NOT_FOUND;
 	}
 	return e;

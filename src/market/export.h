@@ -9,7 +9,7 @@
 #include "market/pace.h"
 #include "market/spool.h"
 
-enum { EXPORT_ID_MAX = 64, EXPORT_FAILURE_MAX = 160, EXPORT_TRIES = 6 };
+enum { EXPORT_ID_MAX = 64, EXPORT_FAILURE_MAX = 240, EXPORT_TRIES = 6 };
 
 struct export_source {
 	struct http_client *client;
@@ -17,11 +17,12 @@ struct export_source {
 	struct pace *pace;
 	int api;                                       /* 2 or 3 */
 	const char *url, *developer_id, *user, *token; /* url: what stands before /reporting/… or /vendors/… */
-	/* Called every few seconds while an answer is waited for; an error ends the waiting. NULL: nothing to do. */
+	/* Called twice a second while an answer is waited for, and every few seconds between two; an error ends the
+	 * waiting. NULL: nothing to do. */
 	enum err (*tick)(void *arg);
 	void *arg;
 	unsigned tries;                   /* of a call that fails for a while; 0: EXPORT_TRIES */
-	char failure[EXPORT_FAILURE_MAX]; /* what went wrong, for people: no secret in it. Set on errors but ERR_STOPPING */
+	char failure[EXPORT_FAILURE_MAX]; /* what went wrong, for people: no secret in it; not of ERR_STOPPING, _CONFLICT */
 };
 
 /* A parameter with several values is there several times: a comma list is mis-read. */
