@@ -34,6 +34,12 @@ static void usage(FILE *out)
 	      out);
 }
 
+static int version(void)
+{
+	puts("licgate " LICGATE_VERSION);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2)
@@ -42,13 +48,11 @@ int main(int argc, char **argv)
 		usage(stdout);
 		return 0;
 	}
-	if (!strcmp(argv[1], "--version")) {
-		puts("licgate " LICGATE_VERSION);
-		return 0;
-	}
+	if (!strcmp(argv[1], "--version"))
+		return version();
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
 		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
+			return argc > 2 && !strcmp(argv[2], "--version") ? version() : commands[i].run(argc - 1, argv + 1);
 	fprintf(stderr, "licgate: no command \"%s\": licgate --help lists them\n", argv[1]);
 	return 2;
 }

@@ -159,6 +159,13 @@ static enum err load_from_file(struct load *l, const struct setting *s, const ch
 	return err == OK ? parse_or_tell(l, s, buf_text(&content)) : err;
 }
 
+/* The older API stands elsewhere. Which it is was read before its URL. */
+static const char *default_of(const struct load *l, const struct setting *s)
+{
+	const bool older = l->config->marketplace_api == 2 && strcmp(s->name, "LICGATE_MARKETPLACE_URL") == 0;
+	return older ? "https://marketplace.atlassian.com/rest/2" : s->default_text;
+}
+
 /* ERR_INVALID has been told. */
 static enum err load_setting(struct load *l, const struct setting *s)
 {
@@ -170,7 +177,7 @@ static enum err load_setting(struct load *l, const struct setting *s)
 	}
 	if (path)
 		return load_from_file(l, s, path);
-	value = value ? value : s->default_text;
+	value = value ? value : default_of(l, s);
 	if (value)
 		return parse_or_tell(l, s, str_of(value));
 	if (s->required) {
