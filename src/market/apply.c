@@ -61,6 +61,7 @@ static enum err run(struct store_job *job, struct store_tx *tx)
 	                            .at = clock_wall_ms(o->clock),
 	                            .run = o->run,
 	                            .silent = o->silent,
+	                            .alone = o->alone,
 	                            .news_last = lease.news_last};
 	s->counts = (struct apply_counts){.rows = (int64_t)s->count, .broken = (int64_t)s->broken_count};
 	for (size_t i = 0; e == OK && i < s->count; i++)

@@ -20,16 +20,18 @@ struct apply_options {
 	int64_t run;
 	enum row_kind kind;
 	bool silent; /* what is brought is no news */
+	bool alone;  /* the stored versions of these rows are not in the report: these count, however old they are */
 };
 struct apply_counts {
-	int64_t rows, changed, broken; /* broken: elements that were no row */
+	int64_t rows, changed, broken; /* broken: elements that were no row, or too large */
 };
 
 struct applier;
 enum err applier_new(const struct apply_options *o, struct applier **ret);
 /* Waits for the jobs under way; accepts NULL. */
 void applier_free(struct applier *a);
-/* Elements live until applier_flush, or until APPLY_AHEAD later calls returned. The first error of any job sticks. */
+/* One of SCAN_ELEMENT_MAX bytes that is not whole is the beginning of one that is too large. Elements live until
+ * applier_flush, or until APPLY_AHEAD later calls returned. The first error of any job sticks. */
 enum err applier_rows(struct applier *a, const struct str *elements, size_t count);
 /* How many rows a call should bring. */
 size_t applier_batch(const struct applier *a);

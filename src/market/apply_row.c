@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "market/diff.h"
+#include "market/scan.h"
 #include "store/books.h"
 
 enum { DIFF_MAX = 2 * 1024 * 1024 };
@@ -184,6 +185,8 @@ static enum err history_key(struct apply_row_place *p, const struct row *r, stru
 /* An older element of a row that is stored already: the same poll brought a newer one, or the report is late. */
 static bool is_older(const struct apply_row_place *p, const struct row *r, const struct market_stored *old)
 {
+	if (p->alone && old->seen_run != p->run)
+		return false;
 	const struct str updated = r->kind == ROW_LICENSE ? r->license.last_updated : r->sale.last_updated;
 	if (!updated.ptr || !old->last_updated.ptr)
 		return old->seen_run == p->run;
@@ -208,6 +211,14 @@ static enum err change(struct apply_row_place *p, struct row *r, const struct ma
 	return store_market_history_add(p->tx, row_kind_name(r->kind), key, p->at, buf_text(&text));
 }
 
+static enum err pass(struct apply_row_place *p, struct row *r)
+{
+	const uint8_t *hash = row_content(r)->raw_hash;
+	return r->kind == ROW_LICENSE
+	           ? store_market_license_passed(p->tx, r->license.row_key, hash, p->at)
+	           : store_market_sale_passed(p->tx, r->sale.transaction_id, r->sale.line_id, hash, p->at);
+}
+
 static enum err update(struct apply_row_place *p, struct row *r, bool *ret_older)
 {
 	struct market_stored old = {0};
@@ -220,7 +231,7 @@ static enum err update(struct apply_row_place *p, struct row *r, bool *ret_older
 	if (!*ret_older)
 		return change(p, r, &old);
 	count(p, STR("(row)"), STR("an older version beside"));
-	return store_market_passed(p->tx, row_content(r)->raw_hash, p->at);
+	return pass(p, r);
 }
 
 static enum err put_aliases(struct apply_row_place *p, const struct row *r)
@@ -299,7 +310,7 @@ enum err apply_broken(struct apply_row_place *p, const struct row_key *key, stru
 {
 	uint8_t hash[RAW_HASH_SIZE];
 	row_raw_hash(key, element, hash);
-	count(p, STR("(row)"), STR("no row"));
+	count(p, STR("(row)"), element.len >= SCAN_ELEMENT_MAX ? STR("too large") : STR("no row"));
 	return store_market_passed(p->tx, hash, p->at);
 }
 

@@ -10,9 +10,9 @@ struct apply_row_place {
 	const struct keyring *keyring;
 	struct arena *arena;
 	int64_t at, run;
-	bool silent;
-	int64_t news_last; /* the highest news_seq given; moved on */
-	int64_t changed;   /* rows added or changed */
+	bool silent, alone; /* see apply.h */
+	int64_t news_last;  /* the highest news_seq given; moved on */
+	int64_t changed;    /* rows added or changed */
 	struct {
 		struct row_oddity oddity;
 		int64_t count;

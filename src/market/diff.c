@@ -7,16 +7,27 @@
 #include "base/json.h"
 #include "base/jsonw.h"
 
-enum { PATH_MAX_BYTES = 1024, VALUE_MAX = 2 * 1024 * 1024 };
+enum { PATH_MAX_BYTES = 1024, VALUE_MAX = 2 * 1024 * 1024, SHORT_PRECISION = 15, FULL_PRECISION = 17 };
 
 struct differ {
 	struct jsonw w;
 	struct diff d;
 };
 
+static char *dump(const json_t *value, size_t precision)
+{
+	return value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(precision)) : NULL;
+}
+
+/* Numbers as short as they can be: 53.13 is not 53.130000000000003. */
 static void write_value(struct jsonw *w, const json_t *value)
 {
-	char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+	char *text = dump(value, SHORT_PRECISION);
+	__cleanup_json json_t *read = text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
+	if (read && !json_equal(read, value)) {
+		free(text);
+		text = dump(value, FULL_PRECISION);
+	}
 	if (value && !text)
 		w->out->err = ERR_NOMEM;
 	jw_raw(w, text ? str_of(text) : STR("null"));

@@ -6,22 +6,15 @@
 
 enum { SIZE_MIN = 1 << 12, SIZE_MAX_SLOTS = 4 << 20 };
 
-static bool put(uint64_t *slots, size_t size, uint64_t value)
+enum { CAME = 1 };
+
+/* The place of a hash in a table: its own, or the free one for it. */
+static size_t place(const uint64_t *slots, size_t size, uint64_t value)
 {
 	size_t i = (size_t)(value >> 7) & (size - 1);
-	while (slots[i] && slots[i] != value)
+	while (slots[i] && (slots[i] | CAME) != (value | CAME))
 		i = (i + 1) & (size - 1);
-	const bool there = slots[i] == value;
-	slots[i] = value;
-	return there;
-}
-
-static bool contains(const struct known *k, uint64_t value)
-{
-	size_t i = k->size ? (size_t)(value >> 7) & (k->size - 1) : 0;
-	while (k->size && k->slots[i] && k->slots[i] != value)
-		i = (i + 1) & (k->size - 1);
-	return k->size && k->slots[i] == value;
+	return i;
 }
 
 static bool grow(struct known *k)
@@ -32,24 +25,46 @@ static bool grow(struct known *k)
 		return false;
 	for (size_t i = 0; i < k->size; i++)
 		if (k->slots[i])
-			(void)put(slots, size, k->slots[i]);
+			slots[place(slots, size, k->slots[i])] = k->slots[i];
 	free(k->slots);
 	k->slots = slots;
 	k->size = size;
 	return true;
 }
 
-bool known_add(struct known *k, const uint8_t hash[static RAW_HASH_SIZE])
+/* Never 0, and without CAME. */
+static uint64_t value_of(const uint8_t *hash)
 {
 	uint64_t value;
 	memcpy(&value, hash, sizeof(value));
-	value = value ? value : 1;
+	value &= ~(uint64_t)CAME;
+	return value ? value : 2;
+}
+
+static bool add(struct known *k, uint64_t value, uint64_t came)
+{
 	const bool full = 4 * (k->count + 1) > 3 * k->size;
-	if (full && (k->count >= KNOWN_MAX || !grow(k)))
-		return contains(k, value);
-	const bool there = put(k->slots, k->size, value);
+	const bool room = !full || (k->count < KNOWN_MAX && grow(k));
+	if (!k->size)
+		return false;
+	uint64_t *slot = &k->slots[place(k->slots, k->size, value)];
+	const bool there = *slot != 0;
+	k->overflowed = k->overflowed || (!there && !room);
+	if (!there && !room)
+		return false;
+	*slot = value | came | (*slot & CAME);
 	k->count += !there;
 	return there;
+}
+
+bool known_add(struct known *k, const uint8_t hash[static RAW_HASH_SIZE])
+{
+	return add(k, value_of(hash), CAME);
+}
+
+bool known_came(const struct known *k, const uint8_t hash[static RAW_HASH_SIZE])
+{
+	return k->size && k->slots[place(k->slots, k->size, value_of(hash))] & CAME;
 }
 
 struct loading {
@@ -59,8 +74,7 @@ struct loading {
 
 static enum err take(void *arg, const uint8_t *hash)
 {
-	struct known *k = arg;
-	(void)known_add(k, hash);
+	(void)add(arg, value_of(hash), 0);
 	return OK;
 }
 

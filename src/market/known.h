@@ -9,11 +9,14 @@
 enum { KNOWN_MAX = 3 << 20 }; /* of 32 MiB */
 
 struct known {
-	uint64_t *slots; /* 0: free */
+	uint64_t *slots; /* 0: free; the lowest bit: it came in this reading */
 	size_t count, size;
+	bool overflowed; /* there was no room for all */
 };
 /* Reads what is stored. ERR_NOMEM, or an error of the store. Zeroed before; known_release also after a failure. */
 enum err known_load(struct known *k, struct store *store, enum row_kind kind);
 void known_release(struct known *k);
-/* Whether it was there; where it was not, it is from now on, as far as there is room. */
+/* It came. Whether it was there; where it was not, it is from now on, as far as there is room. */
 bool known_add(struct known *k, const uint8_t hash[static RAW_HASH_SIZE]);
+/* Whether it came in this reading; false where that did not fit. */
+bool known_came(const struct known *k, const uint8_t hash[static RAW_HASH_SIZE]);

@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PART_ELEMENTS = 1 << 18, ID_BYTES = 16, LEN_BITS = 20 };
-_Static_assert(SCAN_ELEMENT_MAX < 1 << LEN_BITS, "a length fits");
+enum { PART_ELEMENTS = 1 << 18, ID_BYTES = 16, LEN_BITS = 20, LEN_TOO_LARGE = (1 << LEN_BITS) - 1 };
+_Static_assert((int)SCAN_ELEMENT_MAX < (int)LEN_TOO_LARGE, "a length fits");
 
 struct place {
 	char id[ID_BYTES];
-	uint64_t at; /* offset in the spool, then the length in LEN_BITS */
+	uint64_t at; /* offset in the spool, then the length in LEN_BITS: of what is too large, LEN_TOO_LARGE */
 };
 
 struct ordered {
@@ -17,7 +17,7 @@ struct ordered {
 	const struct spool *spool;
 	enum row_kind kind;
 	struct place *places;
-	size_t count, next, too_large;
+	size_t count, next;
 	enum scan last; /* how the part ended: SCAN_ELEMENT where there is more */
 	char element[SCAN_ELEMENT_MAX];
 };
@@ -35,7 +35,7 @@ enum err ordered_new(struct scanner *scanner, const struct spool *spool, enum ro
 	o->spool = spool;
 	o->kind = kind;
 	o->places = places;
-	o->count = o->next = o->too_large = 0;
+	o->count = o->next = 0;
 	o->last = SCAN_ELEMENT;
 	*ret = o;
 	return OK;
@@ -89,30 +89,26 @@ static void read_part(struct ordered *o)
 	o->count = o->next = 0;
 	while (o->count < PART_ELEMENTS && (o->last == SCAN_ELEMENT || o->last == SCAN_TOO_LARGE)) {
 		o->last = scanner_next(o->scanner, &element);
-		o->too_large += o->last == SCAN_TOO_LARGE;
-		if (o->last != SCAN_ELEMENT)
-			continue;
+		if (o->last != SCAN_ELEMENT && o->last != SCAN_TOO_LARGE)
+			break;
 		struct place *p = &o->places[o->count++];
-		read_id(o, element, p->id);
-		p->at = (scanner_at(o->scanner) - element.len) << LEN_BITS | element.len;
+		const bool whole = o->last == SCAN_ELEMENT;
+		read_id(o, whole ? element : STR(""), p->id);
+		p->at = scanner_at(o->scanner) << LEN_BITS | (whole ? element.len : LEN_TOO_LARGE);
 	}
 	qsort(o->places, o->count, sizeof(*o->places), by_id);
 }
 
 enum scan ordered_next(struct ordered *o, struct str *ret)
 {
-	if (o->next == o->count && !o->too_large && (o->last == SCAN_ELEMENT || o->last == SCAN_TOO_LARGE))
+	if (o->next == o->count && (o->last == SCAN_ELEMENT || o->last == SCAN_TOO_LARGE))
 		read_part(o);
-	if (o->too_large) {
-		o->too_large--;
-		return SCAN_TOO_LARGE;
-	}
 	if (o->next == o->count)
 		return o->last;
 	const uint64_t at = o->places[o->next++].at;
-	const size_t len = (size_t)(at & ((1U << LEN_BITS) - 1));
+	const size_t told = (size_t)(at & LEN_TOO_LARGE), len = told < SCAN_ELEMENT_MAX ? told : SCAN_ELEMENT_MAX;
 	if (!spool_read_at(o->spool, o->element, len, at >> LEN_BITS))
 		return SCAN_FAILED;
 	*ret = (struct str){o->element, len};
-	return SCAN_ELEMENT;
+	return told == LEN_TOO_LARGE ? SCAN_TOO_LARGE : SCAN_ELEMENT;
 }

@@ -21,7 +21,6 @@ struct poller {
 	pthread_mutex_t lock; /* what follows */
 	struct poller_state state;
 	bool full_asked;
-	int64_t done_at; /* last poll that ended well, of any process */
 };
 
 struct last {
@@ -50,9 +49,6 @@ static int64_t regular_wait_ms(struct poller *p)
 	const int64_t every = p->o.config->marketplace_interval_s * 1000;
 	if (store_read(p->o.store, read_last, &l) != OK)
 		return every;
-	pthread_mutex_lock(&p->lock);
-	p->done_at = l.done_at;
-	pthread_mutex_unlock(&p->lock);
 	const int64_t left = l.done_at + every - clock_wall_ms(p->o.clock);
 	return left < FIRST_MS ? FIRST_MS : left > every ? every : left;
 }
@@ -98,11 +94,12 @@ static void *poller_main(void *arg)
 
 static int64_t success_age_s(void *arg)
 {
-	struct poller *p = arg;
-	pthread_mutex_lock(&p->lock);
-	const int64_t done_at = p->done_at;
-	pthread_mutex_unlock(&p->lock);
-	return done_at ? (clock_wall_ms(p->o.clock) - done_at) / 1000 : -1;
+	const struct poller *p = arg;
+	struct last l = {0}; /* of any process: a command may poll beside */
+	const int64_t now = clock_wall_ms(p->o.clock);
+	if (store_read(p->o.store, read_last, &l) != OK || !l.done_at)
+		return -1;
+	return l.done_at < now ? (now - l.done_at) / 1000 : 0;
 }
 
 enum err poller_start(const struct sync_options *o, struct poller **ret)

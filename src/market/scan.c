@@ -26,6 +26,8 @@ struct scanner {
 	enum place place;
 	bool ended, failed; /* the text */
 	size_t at, end;     /* within window */
+	uint64_t element_at;
+	char large[SCAN_ELEMENT_MAX]; /* the beginning of an element that is larger than the window */
 	char window[WINDOW];
 };
 
@@ -40,6 +42,7 @@ enum err scanner_new(scan_read_fn *read, void *arg, struct scanner **ret)
 	s->place = BEFORE;
 	s->ended = s->failed = false;
 	s->at = s->end = 0;
+	s->element_at = 0;
 	*ret = s;
 	return OK;
 }
@@ -54,9 +57,14 @@ uint64_t scanner_bytes(const struct scanner *s)
 	return s->bytes;
 }
 
-uint64_t scanner_at(const struct scanner *s)
+static uint64_t offset(const struct scanner *s)
 {
 	return s->bytes - (s->end - s->at);
+}
+
+uint64_t scanner_at(const struct scanner *s)
+{
+	return s->element_at;
 }
 
 /* Drops what lies before `at` and fills the window up. False: nothing more came. */
@@ -169,10 +177,13 @@ static bool pass_over(struct scanner *s)
 static enum scan take_element(struct scanner *s, struct str *ret)
 {
 	const char *end = element_end(s->window + s->at, s->window + s->end);
+	s->element_at = offset(s);
 	if (!end && fill(s))
 		end = element_end(s->window, s->window + s->end);
 	if (!end && s->end - s->at == WINDOW) {
 		s->place = AFTER;
+		memcpy(s->large, s->window + s->at, SCAN_ELEMENT_MAX);
+		*ret = (struct str){s->large, SCAN_ELEMENT_MAX};
 		return pass_over(s) ? SCAN_TOO_LARGE : SCAN_BROKEN;
 	}
 	if (!end || end == s->window + s->at)
@@ -180,7 +191,16 @@ static enum scan take_element(struct scanner *s, struct str *ret)
 	*ret = (struct str){s->window + s->at, (size_t)(end - (s->window + s->at))};
 	s->at += ret->len;
 	s->place = AFTER;
-	return ret->len > SCAN_ELEMENT_MAX ? SCAN_TOO_LARGE : SCAN_ELEMENT;
+	if (ret->len <= SCAN_ELEMENT_MAX)
+		return SCAN_ELEMENT;
+	ret->len = SCAN_ELEMENT_MAX;
+	return SCAN_TOO_LARGE;
+}
+
+/* A byte order mark, which some writers cannot leave (RFC 8259, 8.1: it may be ignored). */
+static bool is_mark(const struct scanner *s)
+{
+	return offset(s) == 0 && s->end - s->at >= 3 && memcmp(s->window + s->at, "\xef\xbb\xbf", 3) == 0;
 }
 
 static enum scan next(struct scanner *s, struct str *ret)
@@ -191,6 +211,10 @@ static enum scan next(struct scanner *s, struct str *ret)
 			return s->place == DONE ? SCAN_END : SCAN_BROKEN;
 		if (s->place == DONE)
 			return SCAN_BROKEN;
+		if (s->place == BEFORE && is_mark(s)) {
+			s->at += 3;
+			continue;
+		}
 		if (s->place == VALUE || (s->place == FIRST && c != ']'))
 			return c == ']' || c == ',' ? SCAN_BROKEN : take_element(s, ret);
 		s->at++;

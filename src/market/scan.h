@@ -19,7 +19,7 @@ enum scan {
 	SCAN_BROKEN = 0, /* not one whole JSON array: cut short, or something else */
 	SCAN_FAILED,     /* the read function failed */
 	SCAN_ELEMENT,    /* ret is its text, valid until the next call */
-	SCAN_TOO_LARGE,  /* an element was passed over */
+	SCAN_TOO_LARGE,  /* an element was passed over: ret is its beginning, SCAN_ELEMENT_MAX bytes, valid as long */
 	SCAN_END,        /* the array is whole */
 };
 
@@ -28,4 +28,4 @@ enum err scanner_new(scan_read_fn *read, void *arg, struct scanner **ret);
 void scanner_free(struct scanner *s); /* accepts NULL */
 enum scan scanner_next(struct scanner *s, struct str *ret);
 uint64_t scanner_bytes(const struct scanner *s); /* read so far */
-uint64_t scanner_at(const struct scanner *s);    /* of the text: behind the last element */
+uint64_t scanner_at(const struct scanner *s);    /* of the text: where the last element begins */

@@ -51,7 +51,8 @@ static enum err all_reports(struct sync *y, bool full, struct sync_result *ret)
 		enum err e = sync_report(y, &sync_reports[i], full, ret);
 		if (e != OK && first == OK) {
 			first = e;
-			(void)snprintf(ret->failure, sizeof(ret->failure), "%s", y->source.failure);
+			if (y->source.failure[0])
+				(void)snprintf(ret->failure, sizeof(ret->failure), "%s: %s", sync_reports[i].shown, y->source.failure);
 		}
 		if (e == ERR_STOPPING || e == ERR_CONFLICT)
 			break;

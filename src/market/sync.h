@@ -26,13 +26,14 @@ struct sync_options {
 	void (*progress)(void *arg, const struct sync_progress *p); /* some times a second; NULL: none */
 	void *arg;
 };
+enum { SYNC_FAILURE_MAX = EXPORT_FAILURE_MAX + 32 };
 struct sync_result {
 	int64_t licenses, sales;                 /* rows brought */
 	int64_t licenses_changed, sales_changed; /* of them, new or changed */
 	int64_t broken;                          /* elements that were no row */
 	size_t events;
-	bool full;                        /* a report was read in full: asked for, due, or the first time */
-	char failure[EXPORT_FAILURE_MAX]; /* what went wrong first; empty: nothing */
+	bool full;                      /* a report was read in full: asked for, due, or the first time */
+	char failure[SYNC_FAILURE_MAX]; /* what went wrong first; empty: nothing */
 };
 /* Token, user and developer id are there. */
 bool sync_configured(const struct config *c);

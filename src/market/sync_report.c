@@ -17,6 +17,7 @@
 #include "market/known.h"
 #include "market/ordered.h"
 #include "market/scan.h"
+#include "market/versions.h"
 
 #define FIRST_INSIGHTS "2018-07-02"
 #define LAST_WITHOUT "2018-07-01"
@@ -102,7 +103,7 @@ struct reading {
 	struct applier *applier;
 	struct known known;
 	struct batch batches[2];
-	int64_t rows, too_large;
+	int64_t rows;
 	int64_t shown_mono_ms;
 };
 
@@ -147,10 +148,7 @@ static void fill(struct reading *r, struct batch *b, enum scan *ret_last)
 	*ret_last = SCAN_ELEMENT;
 	while (r->rows < end && b->count < BATCH_ROWS && b->used + SCAN_ELEMENT_MAX <= BATCH_BYTES) {
 		*ret_last = r->ordered ? ordered_next(r->ordered, &text) : scanner_next(r->scanner, &text);
-		r->too_large += *ret_last == SCAN_TOO_LARGE;
-		if (*ret_last == SCAN_TOO_LARGE)
-			continue;
-		if (*ret_last != SCAN_ELEMENT)
+		if (*ret_last != SCAN_ELEMENT && *ret_last != SCAN_TOO_LARGE)
 			return;
 		take_element(r, b, text);
 	}
@@ -210,20 +208,20 @@ static enum err read_elements(struct reading *r)
 	return last == SCAN_FAILED ? ERR_IO : ERR_INVALID;
 }
 
-static void add_counts(const struct reading *r, struct sync_result *ret)
+/* again: the rows were counted when the report was read first. */
+static void add_counts(struct standing *st, const struct reading *r, bool again, struct sync_result *ret)
 {
 	const struct apply_counts c = applier_counts(r->applier);
-	if (r->k->rows == ROW_LICENSE) {
-		ret->licenses += r->rows;
-		ret->licenses_changed += c.changed;
-	} else {
-		ret->sales += r->rows;
-		ret->sales_changed += c.changed;
-	}
-	ret->broken += c.broken + r->too_large;
+	const bool license = r->k->rows == ROW_LICENSE;
+	*(license ? &ret->licenses : &ret->sales) += again ? 0 : r->rows;
+	*(license ? &ret->licenses_changed : &ret->sales_changed) += c.changed;
+	ret->broken += c.broken;
+	st->poll.rows_seen = r->rows;
+	st->poll.rows_changed += c.changed;
 }
 
-static enum err read_spool(struct standing *st, struct sync_result *ret)
+/* The spool's rows. ret_alone NULL: it is read again, for versions that stand alone; else, how many there are. */
+static enum err read_rows(struct standing *st, struct sync_result *ret, size_t *ret_alone)
 {
 	struct sync *y = st->y;
 	__cleanup(reading_release) struct reading r = {.y = y, .k = st->k};
@@ -235,7 +233,8 @@ static enum err read_spool(struct standing *st, struct sync_result *ret)
 	                                 .lease_ms = LEASE_MS,
 	                                 .run = y->lease.run,
 	                                 .kind = st->k->rows,
-	                                 .silent = st->poll.full_at == 0};
+	                                 .silent = st->poll.full_at == 0,
+	                                 .alone = !ret_alone};
 	enum err e = spool_rewind(&y->spool);
 	if (e == OK)
 		e = scanner_new(spool_read, &y->spool, &r.scanner);
@@ -249,14 +248,23 @@ static enum err read_spool(struct standing *st, struct sync_result *ret)
 		e = ERR_NOMEM;
 	if (e != OK)
 		return e;
+	e = read_elements(&r);
+	add_counts(st, &r, !ret_alone, ret);
+	return e == OK && ret_alone ? versions_alone(&y->lease, &r.known, st->k->rows, ret_alone) : e;
+}
+
+static enum err read_spool(struct standing *st, struct sync_result *ret)
+{
+	struct sync *y = st->y;
+	size_t alone = 0;
 	y->spooling = false;
 	y->at = (struct sync_progress){.report = st->k->shown, .step = "reading", .total_bytes = y->spool.bytes};
-	e = read_elements(&r);
-	add_counts(&r, ret);
-	st->poll.rows_seen = r.rows;
-	st->poll.rows_changed += applier_counts(r.applier).changed;
+	enum err e = read_rows(st, ret, &alone);
+	if (e == OK && alone > 0)
+		e = read_rows(st, ret, NULL);
 	if (e == ERR_INVALID)
-		(void)snprintf(y->source.failure, sizeof(y->source.failure), "download: not a whole JSON array");
+		(void)snprintf(y->source.failure, sizeof(y->source.failure),
+		               "download: not a whole JSON array: try again later");
 	return e;
 }
 
@@ -303,6 +311,7 @@ static enum err download(struct standing *st)
 	struct sync *y = st->y;
 	y->at = (struct sync_progress){.report = st->k->shown, .step = "downloading"};
 	y->spooling = true;
+	sync_show(y);
 	for (unsigned round = 0;; round++) {
 		enum err e = export_download(&y->source, st->k->report, st->poll.export_id.ptr, &y->spool);
 		if (e != ERR_NOT_FOUND || round == DOWNLOAD_EARLY_ROUNDS)
@@ -373,15 +382,16 @@ static enum err open_spool(struct sync *y)
 	enum err e = spool_open(folder, &y->spool);
 	if (e != OK)
 		(void)snprintf(y->source.failure, sizeof(y->source.failure),
-		               "download: no file can be made in the folder of "
-		               "the database");
+		               "download: no file can be made in the folder of the database: see whether it is full or not "
+		               "writable");
 	return e;
 }
 
 static bool is_due_in_full(const struct standing *st, bool full)
 {
 	const int64_t now = clock_wall_ms(st->y->o.clock);
-	return full || st->poll.full_at == 0 || now - st->poll.full_at >= FULL_EVERY_DAYS * DAY_MS;
+	const int64_t age = now - st->poll.full_at; /* negative: the clock was wrong then */
+	return full || st->poll.full_at == 0 || age < 0 || age >= FULL_EVERY_DAYS * DAY_MS;
 }
 
 static enum err finish(struct standing *st, enum err e)

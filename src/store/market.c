@@ -206,6 +206,46 @@ enum err store_market_passed(struct store_tx *tx, const uint8_t hash[static RAW_
 	               hash_value(hash, RAW_HASH_SIZE), V_INT(at));
 }
 
+enum err store_market_license_passed(struct store_tx *tx, struct str row_key, const uint8_t hash[static RAW_HASH_SIZE],
+                                     int64_t at)
+{
+	return sql_run(tx, NULL,
+	               "INSERT INTO market_passed (raw_hash, at, license_id) SELECT $1, $2, id FROM market_licenses "
+	               "WHERE row_key = $3 ON CONFLICT (raw_hash) DO NOTHING",
+	               hash_value(hash, RAW_HASH_SIZE), V_INT(at), V_STR(row_key));
+}
+
+enum err store_market_sale_passed(struct store_tx *tx, struct str transaction_id, struct str line_id,
+                                  const uint8_t hash[static RAW_HASH_SIZE], int64_t at)
+{
+	return sql_run(tx, NULL,
+	               "INSERT INTO market_passed (raw_hash, at, sale_id) SELECT $1, $2, id FROM market_sales "
+	               "WHERE transaction_id = $3 AND line_id = $4 ON CONFLICT (raw_hash) DO NOTHING",
+	               hash_value(hash, RAW_HASH_SIZE), V_INT(at), V_STR(transaction_id), V_STR(line_id));
+}
+
+enum err store_market_versions(struct store_tx *tx, bool sales,
+                               enum err (*fn)(void *arg, const uint8_t *passed, const uint8_t *stored), void *arg)
+{
+	const char *text = sales ? "SELECT p.raw_hash, s.raw_hash FROM market_passed p LEFT JOIN market_sales s "
+	                           "ON s.id = p.sale_id WHERE p.sale_id IS NOT NULL"
+	                         : "SELECT p.raw_hash, l.raw_hash FROM market_passed p LEFT JOIN market_licenses l "
+	                           "ON l.id = p.license_id WHERE p.license_id IS NOT NULL";
+	__cleanup(rows_close) struct rows r = sql_query_values(tx, text, NULL, 0);
+	enum err e = OK;
+	while (e == OK && rows_next(&r)) {
+		const struct str passed = row_blob(&r, 0, NULL), stored = row_blob(&r, 1, NULL);
+		if (r.err == OK && passed.len == RAW_HASH_SIZE)
+			e = fn(arg, (const uint8_t *)passed.ptr, stored.len == RAW_HASH_SIZE ? (const uint8_t *)stored.ptr : NULL);
+	}
+	return e == OK ? r.err : e;
+}
+
+enum err store_market_unpass(struct store_tx *tx, const uint8_t hash[static RAW_HASH_SIZE])
+{
+	return sql_run(tx, NULL, "DELETE FROM market_passed WHERE raw_hash = $1", hash_value(hash, RAW_HASH_SIZE));
+}
+
 /* ---- ids ---- */
 
 enum err store_market_alias_put(struct store_tx *tx, struct str row_key, const char *kind, struct str value, int64_t at)

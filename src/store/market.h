@@ -60,6 +60,16 @@ enum err store_market_sale_touch(struct store_tx *tx, const struct report_sale *
 enum err store_market_hashes(struct store_tx *tx, bool sales, enum err (*fn)(void *arg, const uint8_t *hash),
                              void *arg);
 enum err store_market_passed(struct store_tx *tx, const uint8_t hash[static RAW_HASH_SIZE], int64_t at);
+/* The same of another version of a row that is stored. */
+enum err store_market_license_passed(struct store_tx *tx, struct str row_key, const uint8_t hash[static RAW_HASH_SIZE],
+                                     int64_t at);
+enum err store_market_sale_passed(struct store_tx *tx, struct str transaction_id, struct str line_id,
+                                  const uint8_t hash[static RAW_HASH_SIZE], int64_t at);
+/* Each of those versions: its hash, and that of the row as it is stored, NULL where the row is gone. */
+enum err store_market_versions(struct store_tx *tx, bool sales,
+                               enum err (*fn)(void *arg, const uint8_t *passed, const uint8_t *stored), void *arg);
+/* It is looked at again when it next comes. */
+enum err store_market_unpass(struct store_tx *tx, const uint8_t hash[static RAW_HASH_SIZE]);
 
 enum err store_market_alias_put(struct store_tx *tx, struct str row_key, const char *kind, struct str value,
                                 int64_t at);

@@ -202,7 +202,7 @@ describe('the other side misbehaves', { concurrency: 4 }, () => {
     market.fault('truncated', 100, { of: 'transactions' });
     const { code, stdout, stderr } = await sync(market, dir);
     assert.equal(code, 1);
-    assert.match(stderr, /could not be read whole: download: not a whole JSON array/);
+    assert.match(stderr, /could not be read whole: transactions: download: not a whole JSON array/);
     assert.match(stdout, /13 licences/);
     assert.match(one(dir, "SELECT failure FROM market_polls WHERE kind = 'sales'"), /not a whole JSON array/);
     market.faults = [];

@@ -71,6 +71,11 @@ static const struct {
     {"[{\"a\":\"b\\\"}]", "", SCAN_BROKEN},
     {"[}]", "", SCAN_BROKEN},
     {"[1", "", SCAN_BROKEN},
+    {"\xef\xbb\xbf[1]", "1|", SCAN_END}, /* a byte order mark */
+    {"\xef\xbb\xbf", "", SCAN_BROKEN},
+    {"\xef\xbb[1]", "", SCAN_BROKEN},
+    {"[1]\xef\xbb\xbf", "1|", SCAN_BROKEN},
+    {" \xef\xbb\xbf[1]", "", SCAN_BROKEN},
 };
 
 static void elements_are_found_however_the_text_is_cut(void **state)
