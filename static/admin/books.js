@@ -88,7 +88,7 @@ export function books(main, { query, remember }) {
 		charts.billed.update(billed(inEach(labels, sums, NO_SALES), currency, amount));
 		charts.trials.update(evaluations(inEach(labels, trials.months, NO_EVALUATIONS), trials.total));
 		fill(months, rows.length > 0 ? monthsTable(rows, currency) : empty('No sale has come in a report yet.'));
-		fill(sales, lines.transactions.length > 0 ? [salesTable(lines.transactions), lines.next && h('p', { class: 'soft padded' }, `The first ${number(lines.transactions.length)} are shown; the CSV has all.`)] : empty('No sale in the last month shown.'));
+		fill(sales, lines.transactions.length > 0 ? salesTable(lines.transactions) : empty('No sale in the last month shown.'));
 		fill(moreSales, lines.next && h('p', { class: 'soft padded' }, `The first ${number(lines.transactions.length)} are shown; the CSV has all.`));
 		fill(words, meaning({ 'Recurring revenue': mrr.definitions, Sales: money_.definitions, Evaluations: trials.definitions }));
 	}

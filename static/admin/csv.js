@@ -3,7 +3,7 @@
 /* A spreadsheet runs what starts like a formula; sites and accounts come from outside. */
 function cell(value) {
 	const text = String(value ?? '');
-	const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+	const safe = typeof value !== 'number' && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
 	return /["\n\r,]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 

@@ -4,12 +4,13 @@ import { card, csvLink, debounce, empty, failed, fill, h, message, once, refill,
 import { listen } from './live.js';
 import { ago, count, exact, number, tenantHref, words } from './text.js';
 
-const PAGE = 50, SAID_MS = 10000;
+const PAGE = 50, SAID_MS = 10000, URL_SHOWN = 160, URL_NAMED = 80;
 const kinds = { pending: 'info', delivered: 'good', dead: 'bad' };
 const errors = { connection: 'no connection', timeout: 'no answer in time', address_not_allowed: 'a private address', redirect: 'redirects are not followed', bad_url: 'not a usable address' };
 const reasons = { gone: 'it answered 410', not_in_settings: 'not in the settings any more' };
 const inWords = (error) => errors[error] ?? words(error);
 const state = (kind, text) => h('span', { class: 'badge', 'data-kind': kind }, text);
+const short = (url, most) => (url.length > most ? `${url.slice(0, most - 1)}…` : url); // an address has up to 2,048 characters
 const host = (url) => { try { return new URL(url).host; } catch { return url; } };
 
 /* A button of one row. Seen, its row says what it is for; heard, its name does. */
@@ -99,13 +100,13 @@ export function deliveries(main, { query: asked, remember }) {
 	}
 
 	function actions(e) {
-		const post = (label, path, done) => button(label, e.url, `${e.id}/${path}`, (b) => act(b, `endpoints/${e.id}/${path}`, { method: 'POST' }, done));
+		const post = (label, path, done) => button(label, short(e.url, URL_NAMED), `${e.id}/${path}`, (b) => act(b, `endpoints/${e.id}/${path}`, { method: 'POST' }, done));
 		return h('div', { class: 'row-actions' },
 			e.disabled && e.disabled_reason !== 'not_in_settings' && post('Enable', 'enable', () => say('good', 'The endpoint is in use again.')),
 			post('Test', 'test', (a) => say('good', `A test event is on its way: ${a.event}.`)),
-			careful('Rotate secret', 'Rotate now?', e.url, `${e.id}/rotate`, (b) => act(b, `endpoints/${e.id}/rotate`, { method: 'POST' },
+			careful('Rotate secret', 'Rotate now?', short(e.url, URL_NAMED), `${e.id}/rotate`, (b) => act(b, `endpoints/${e.id}/rotate`, { method: 'POST' },
 				(a) => showSecret(a, 'A new secret. The one before signs along for 24 hours.'))),
-			(e.source === 'admin' || e.disabled_reason === 'not_in_settings') && careful('Remove', 'Remove, with its deliveries?', e.url, `${e.id}/remove`,
+			(e.source === 'admin' || e.disabled_reason === 'not_in_settings') && careful('Remove', 'Remove, with its deliveries?', short(e.url, URL_NAMED), `${e.id}/remove`,
 				(b) => act(b, `endpoints/${e.id}`, { method: 'DELETE' }, () => {
 					secrets.querySelector(`[data-of="${CSS.escape(e.id)}"]`)?.remove();
 					say('good', 'The endpoint is removed.');
@@ -113,7 +114,7 @@ export function deliveries(main, { query: asked, remember }) {
 	}
 
 	const endpointColumns = [
-		{ label: 'Endpoint', cell: (e) => [h('div', {}, e.url), h('div', { class: 'key' }, e.id, e.source === 'settings' && ' · LICGATE_EVENTS_URL')] },
+		{ label: 'Endpoint', cell: (e) => [h('div', { title: e.url.length > URL_SHOWN && e.url }, short(e.url, URL_SHOWN)), h('div', { class: 'key' }, e.id, e.source === 'settings' && ' · LICGATE_EVENTS_URL')] },
 		{ label: 'Events', cell: (e) => (e.types ? h('details', {}, h('summary', {}, count(e.types.length, 'type')), e.types.map((t) => h('div', { class: 'key' }, t))) : 'all') },
 		{ label: 'State', cell: (e) => [e.disabled ? [state('bad', 'disabled'), h('div', { class: 'key' }, reasons[e.disabled_reason] ?? e.disabled_reason)] : state('good', 'in use'),
 			e.held_until && h('div', { class: 'key' }, `it asked to be left alone until ${exact(e.held_until)}`),
@@ -153,6 +154,9 @@ export function deliveries(main, { query: asked, remember }) {
 				fill(adding, addForm(answer.event_types));
 				fill(typeChoice, h('option', { value: '' }, 'Any'), answer.event_types.map((t) => h('option', { value: t, selected: t === want.type }, t)));
 			}
+			const choices = endpoints.map((e) => e.id + e.url).join(' ');
+			if (endpointChoice.dataset.choices === choices) return; // somebody may be choosing
+			endpointChoice.dataset.choices = choices;
 			fill(endpointChoice, h('option', { value: '' }, 'Any'), endpoints.map((e) => h('option', { value: e.id, selected: e.id === want.endpoint }, `${host(e.url)} (${e.id})`)));
 		} catch (problem) { fill(endpoints.length > 0 ? endpointTrouble : shelf, failed('The endpoints cannot be shown', problem, () => loadEndpoints(true))); } // what is shown stays
 	}

@@ -79,6 +79,8 @@ function marketplaceCard(m) {
 		{ label: 'Tier', cell: (p) => p.tier ?? '–' }, { label: 'Paid', number: true, cell: (p) => money(p.amount_cents, p.currency) }] }))];
 }
 
+const paymentColumns = ['transaction', 'line', 'sale_date', 'sale_type', 'payment_status', 'tier', 'billing_period', 'currency', 'amount_cents', 'vendor_amount_cents'].map((name) => ({ name }));
+
 const aliasColumns = [
 	{ label: 'Kind', name: 'kind', whole: true, cell: (a) => a.kind.replaceAll('_', ' ') },
 	{ label: 'Value', name: 'value', cell: (a) => a.value },
@@ -93,7 +95,8 @@ export function tenant(main, { key }) {
 	const license = h('div', {}, waiting()), facts = h('div', {}, waiting()), market = h('div', {}, waiting()), aliases = h('div', { class: 'scroll' }, waiting()), users = h('div', { class: 'scroll' }, waiting()), happened = h('div', {}, waiting());
 	const trouble = h('div');
 	const form = override(path, (text) => fill(said, message('good', text)));
-	let known = [];
+	let known = [], payments = [];
+	const paymentsCsv = h('button', { type: 'button', class: 'quiet', hidden: true, onclick: () => download('payments', paymentColumns, payments) }, 'CSV');
 
 	const act = (label, work) => {
 		const button = h('button', { type: 'button', onclick: () => once(button, async () => {
@@ -118,6 +121,8 @@ export function tenant(main, { key }) {
 		fill(license, licenseCard(l));
 		fill(facts, siteCard(t));
 		fill(market, marketplaceCard(m));
+		payments = m?.payments ?? [];
+		paymentsCsv.hidden = payments.length === 0;
 		known = names;
 		fill(aliases, names.length > 0 ? table({ caption: 'Every id this tenant was known by', columns: aliasColumns, rows: names }) : empty('None.'));
 		form.current(l.override);
@@ -168,7 +173,7 @@ export function tenant(main, { key }) {
 	fill(main, h('p', { class: 'small' }, h('a', { href: '#/tenants' }, '← Tenants')),
 		h('div', { class: 'head' }, title, badges, refresh, test), trouble, said,
 		h('div', { class: 'grid' },
-			card('Licence', {}, license), card('Site', {}, facts), card('Purchase', {}, market),
+			card('Licence', {}, license), card('Site', {}, facts), card('Purchase', { extra: paymentsCsv }, market),
 			card('History', { extra: [h('a', { class: 'button quiet', href: `#/deliveries?tenant=${encodeURIComponent(key)}` }, 'Deliveries'), csvLink(`${path}/events`)] }, happened), form.element,
 			card('Accounts and seats', { extra: csvLink(`${path}/users`), flush: true }, users),
 			card('Known as', { flush: true, extra: h('button', { type: 'button', class: 'quiet', onclick: () => download('aliases', aliasColumns, known) }, 'CSV') }, aliases)));

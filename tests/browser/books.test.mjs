@@ -215,6 +215,22 @@ test('drift before the first report claims nothing', async () => {
   await view.close();
 });
 
+test('a tenant\'s payments are a file too, with numbers that stay numbers', async () => {
+  const view = await open(`#/tenants/${paying.clientKey}`);
+  const { page } = view;
+  const purchase = page.getByRole('region', { name: 'Purchase', exact: true });
+  const [file] = await Promise.all([page.waitForEvent('download'), purchase.getByRole('button', { name: 'CSV' }).click()]);
+  assert.equal(file.suggestedFilename(), 'payments.csv');
+  const chunks = [];
+  for await (const chunk of await file.createReadStream()) chunks.push(chunk);
+  const [head, ...lines] = Buffer.concat(chunks).toString().trim().split('\r\n');
+  assert.equal(head, 'transaction,line,sale_date,sale_type,payment_status,tier,billing_period,currency,amount_cents,vendor_amount_cents');
+  const { payments } = (await app.admin(`tenants/${paying.clientKey}`)).json.marketplace;
+  assert.deepEqual(lines.map((l) => l.split(',').slice(-2)), payments.map((p) => [String(p.amount_cents), String(p.vendor_amount_cents)]));
+  view.quiet();
+  await view.close();
+});
+
 test('a tenant\'s history tells amounts and days as a person reads them', async () => {
   const event = { seq: 1, type: 'purchase.refunded', timestamp: '2026-03-02T10:00:00Z', data: { id: 'evt_1', source: 'marketplace', effective_at: '2026-03-01T00:00:00Z', amount_cents: -10050, currency: 'USD', partial: true,
     previous: { tier: HOSTILE, amount_cents: 123457 } } };

@@ -108,6 +108,7 @@ test('a secret stays until the operator has it, whatever else is done', async ()
   await page.getByRole('button', { name: 'Add endpoint' }).click();
   const shown = page.getByLabel(/Signing secret of ep_/);
   const secret = await shown.inputValue();
+  await view.accessible();
   await page.getByRole('button', { name: 'Copy' }).click();
   await page.getByRole('button', { name: /Copied|Selected/ }).waitFor();
   await endpoints(page).getByRole('button', { name: `Test ${receiver.url}?keep` }).click();
@@ -208,6 +209,25 @@ test('answers that fail or are late: said in words, asked again, and never shown
   await view.close();
 });
 
+test('an address as long as one may be is cut where it is shown, and fits', async () => {
+  const view = await open({ size: LOOKS[2].size });
+  const { page } = view;
+  const url = `${receiver.url}?${'<b>'.padEnd(2000 - receiver.url.length, 'x').replaceAll('<b>', '%3Cb%3E')}`;
+  await page.getByLabel('Address of a new endpoint').fill(url);
+  await page.getByRole('button', { name: 'Add endpoint' }).click();
+  const row = endpoints(page).getByRole('row').filter({ hasText: url.slice(0, 100) });
+  await row.waitFor();
+  assert.ok((await row.innerText()).length < 600);
+  assert.ok((await row.getByRole('button', { name: 'Test' }).getAttribute('aria-label')).length < 100);
+  await view.fits();
+  await view.accessible();
+  await row.getByRole('button', { name: 'Remove' }).click();
+  await row.getByRole('button', { name: 'Remove, with' }).click();
+  await row.waitFor({ state: 'detached' });
+  view.quiet();
+  await view.close();
+});
+
 test('a server that stops answering leaves what is shown, and tells why nothing new comes', async () => {
   const view = await open();
   const { page } = view;
@@ -218,6 +238,7 @@ test('a server that stops answering leaves what is shown, and tells why nothing 
   await app.admin('endpoints/ep_settings/test', { method: 'POST' }); // its delivery makes the page look again
   await page.getByRole('alert').getByText('The endpoints cannot be shown: the server does not answer.').waitFor();
   await page.getByRole('alert').getByText('The deliveries cannot be shown: the server does not answer.').waitFor();
+  await view.accessible();
   await endpoints(page).getByText(first.url).waitFor();
   await list(page).getByText('tenant.installed').first().waitFor();
   await page.unrouteAll();
