@@ -271,7 +271,7 @@ test('killed at random points and gone on with: the same tables and events', () 
     for (let n = 0, killed = true; killed; n++) {
       const child = spawn(binary, ['sync', '--full'], { env: environment(dir, market.env), cwd: dir, stdio: 'ignore' });
       const exited = new Promise((resolve) => { child.once('exit', (code, signal) => resolve({ code, signal })); });
-      const timer = n < 8 ? setTimeout(() => child.kill('SIGKILL'), Math.random() * longest / 2) : null;
+      const timer = n < 8 ? setTimeout(() => child.kill('SIGKILL'), Math.random() * longest / 4) : null;
       const { code, signal } = await exited;
       clearTimeout(timer);
       killed = signal === 'SIGKILL';
