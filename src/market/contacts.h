@@ -32,8 +32,8 @@ enum err contacts_doubt(struct store_tx *tx, const struct keyring *k, struct str
 /* The licence's row got a better key: its contacts move along, or go where the better one has its own. No news. */
 enum err contacts_rename(struct store_tx *tx, const struct keyring *k, struct str from, struct str to, int64_t at);
 
-/* A JSON array of the tenant's contacts, each with role, email, name, phone, address and license. For an operator who
- * asked for them. Rows that do not open are left out. */
+/* A JSON array of the tenant's contacts, each with role, email, name, phone, address and license; that of its look-up
+ * with role ("lookup") and email. For an operator who asked for them. What does not open is left out. */
 enum err contacts_write(struct store_tx *tx, const struct keyring *k, struct str client_key, struct jsonw *w);
 
 /* A mail_contact_fn: of an entitlement, the technical contact, else the billing one, else any. */

@@ -42,6 +42,25 @@ static void write_row(const struct keyring *k, const struct contacts_row *row, s
 	}
 }
 
+/* Whom the tenant's look-up told of: an address alone. */
+static enum err write_lookup(struct store_tx *tx, const struct keyring *k, struct str client_key, struct arena *a,
+                             struct jsonw *w)
+{
+	__cleanup(buf_wipe) struct buf email = BUF_INIT(CONTACTS_PLAIN_MAX);
+	struct license_row l;
+	enum err err = store_license_get(tx, client_key, a, &l);
+	if (err != OK)
+		return err == ERR_NOT_FOUND ? OK : err;
+	if (!l.contact_sealed.len ||
+	    unseal(k, (struct seal_place){"licenses", "contact", client_key}, l.contact_sealed, &email) != OK)
+		return OK;
+	jw_obj(w);
+	jw_kz(w, "role", "lookup");
+	jw_kstr(w, "email", buf_text(&email));
+	jw_end_obj(w);
+	return OK;
+}
+
 enum err contacts_write(struct store_tx *tx, const struct keyring *k, struct str client_key, struct jsonw *w)
 {
 	__cleanup(arena_release) struct arena arena;
@@ -54,8 +73,9 @@ enum err contacts_write(struct store_tx *tx, const struct keyring *k, struct str
 	jw_arr(w);
 	for (size_t i = 0; i < count; i++)
 		write_row(k, &rows[i], w);
+	err = write_lookup(tx, k, client_key, &arena, w);
 	jw_end_arr(w);
-	return OK;
+	return err;
 }
 
 /* ---- found for a mail ---- */

@@ -127,7 +127,10 @@ enum err sync_poll(const struct sync_options *o, bool full, struct sync_result *
 	}
 	if (e != OK && !ret->failure[0])
 		(void)snprintf(ret->failure, sizeof(ret->failure), "%s",
-		               e == ERR_CONFLICT ? "another poller has taken over" : err_text(e));
+		               e == ERR_CONFLICT ? "another poller has taken over"
+		               : e == ERR_SEAL
+		                   ? "a sealed key opens with none of LICGATE_SECRET_KEYS: add the one it was sealed with"
+		                   : err_text(e));
 	if (o->progress)
 		o->progress(o->arg, &(struct sync_progress){0});
 	tell(e, ret, clock_mono_ms(o->clock) - began);

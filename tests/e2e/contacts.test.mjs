@@ -63,7 +63,8 @@ test('history is silent; a new trial is told with ids alone, and its contact get
 });
 
 test('the operator sees contacts where they are asked for', async () => {
-  const [technical, billing] = await contacts();
+  const [technical, billing, lookup] = await contacts();
+  assert.deepEqual(lookup, { role: 'lookup', email: planted(8).email });
   assert.equal(technical.email, planted(1).email);
   assert.equal(technical.role, 'technical');
   assert.equal(billing.name, planted(2).name);
@@ -114,7 +115,7 @@ test('RTBF in a report erases the person; the other one stays', async () => {
   const nobody = erased().technicalContact;
   market.licenses[1] = trial(1, { contactDetails: { ...people(1), technicalContact: nobody }, partnerDetails: null, tier: '10 Users' });
   await sync();
-  assert.deepEqual((await contacts()).map((c) => c.role), ['billing']);
+  assert.deepEqual((await contacts()).map((c) => c.role), ['billing', 'lookup']);
   assert.equal(sql("SELECT count(*) FROM suppressions WHERE reason = 'erased'"), '1');
   // another licence's row is late, or names that person again
   market.licenses.push(trial(1, { appEntitlementNumber: 'E-100077', appEntitlementId: 'x-77', licenseId: 'SEN-77', addonLicenseId: '77', cloudId: 'x-77', cloudSiteHostname: 'other.atlassian.net', lastUpdated: today }));

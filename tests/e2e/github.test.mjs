@@ -218,9 +218,12 @@ test('a billing address that is forgotten goes from its account, and no webhook 
   const kept = () => execFileSync('sqlite3', [path.join(app.dir, 'licgate.db'), "SELECT email IS NOT NULL FROM github_accounts WHERE account_id = '72'"]).toString().trim();
   await took(deliver(app, payload('purchased', p, { at: Date.now() - 3 * DAY })));
   assert.equal(kept(), '1');
+  const contacts = async () => (await app.admin('tenants/github:72?contacts=1')).json.contacts;
+  await until('who asks sees it', async () => (await contacts()).some((c) => c.email === p.email));
   const { code, stdout, stderr } = await run(['forget', 'forget.me@example.com'], { dir: app.dir, env: { ...world.env, ...OFF } });
   assert.equal(code, 0, stderr);
-  assert.match(stdout, /of GitHub accounts 1,/);
+  assert.match(stdout, /of look-ups 1, of GitHub accounts 1,/);
+  assert.deepEqual(await contacts(), []);
   assert.equal(kept(), '0');
   await took(deliver(app, payload('changed', { ...p, units: 6 }, { at: Date.now() - 2 * DAY })));
   assert.equal((await tenant(72)).license.seats.limit, 6);

@@ -298,6 +298,17 @@ static void put_lookup(struct world *w, const char *tenant, const char *email)
 	buf_release(&sealed);
 }
 
+static void the_contact_of_a_look_up_is_shown_too(void **state)
+{
+	struct world *w = *state;
+	put_lookup(w, "acme", "jo@planted.example");
+	assert_string_equal(shown(w, "acme"), "[{\"role\":\"lookup\",\"email\":\"jo@planted.example\"}]");
+	take(w, "E-1", "acme", &al, 1);
+	assert_non_null(strstr(shown(w, "acme"), "\"license\":\"E-1\"},{\"role\":\"lookup\""));
+	forget(w, "jo@planted.example");
+	assert_null(strstr(shown(w, "acme"), "lookup"));
+}
+
 static bool has_lookup_contact(struct world *w, const char *tenant)
 {
 	struct license_row l;
@@ -439,6 +450,7 @@ int main(void)
 	                                    tear_down),
 	    cmocka_unit_test_setup_teardown(any_field_that_reads_rtbf_erases_the_whole_contact, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_sale_that_says_rtbf_erases_the_role_and_keeps_nobody_away, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(the_contact_of_a_look_up_is_shown_too, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(rtbf_takes_the_same_person_out_of_the_tenants_look_up, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(forgetting_erases_everywhere_and_says_how_much, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_purged_tenants_contacts_go_and_stay_away_until_it_comes_back, set_up,
