@@ -208,6 +208,16 @@ static bool never_paid(const struct market_sale *s)
 	return is(s->payment_status, "uncollectible");
 }
 
+/* No money came back either: the sums of the sales say so by the same rule. */
+static bool credits_unpaid(const struct walk *w, const struct market_sale *refund)
+{
+	for (size_t i = 0; refund->original_id && i < w->count; i++)
+		if (is(w->sales[i].transaction_id, refund->original_id) && !is(w->sales[i].sale_type, "refund") &&
+		    never_paid(&w->sales[i]))
+			return true;
+	return false;
+}
+
 /* The original was never counted. */
 static bool pays_back_nothing(const struct walk *w, const struct market_sale *refund)
 {
@@ -226,7 +236,7 @@ static enum err count_currency(struct walk *w, const char *currency)
 		const bool refund = is(s->sale_type, "refund");
 		if (strcmp(s->currency, currency) != 0 || (!refund && never_paid(s)))
 			continue;
-		if (refund)
+		if (refund && !credits_unpaid(w, s))
 			count_refund(w->books, months, s, market_repriced(s, w->sales, w->count));
 		if (refund && pays_back_nothing(w, s))
 			continue;

@@ -100,7 +100,9 @@ enum err store_ledger_sums(struct store_tx *tx, const char *from, const char *to
 	struct row_list list = {.arena = a, .item_size = sizeof(struct ledger_sum)};
 	__cleanup(rows_close) struct rows r = sql_query(
 	    tx,
-	    "SELECT s.sale_date, s.currency, CASE WHEN s.sale_type = 'refund' AND s.license_key <> '' AND EXISTS (SELECT "
+	    "SELECT s.sale_date, s.currency, CASE WHEN s.sale_type = 'refund' AND EXISTS (SELECT 1 FROM market_sales o "
+	    "WHERE o.transaction_id = s.original_id AND o.sale_type <> 'refund' AND o.payment_status = 'uncollectible') "
+	    "THEN 'uncollectible' WHEN s.sale_type = 'refund' AND s.license_key <> '' AND EXISTS (SELECT "
 	    "1 FROM market_sales u WHERE u.license_key IN (SELECT s.license_key UNION SELECT l.row_key UNION SELECT "
 	    "m.value FROM market_aliases m WHERE m.row_key = l.row_key AND m.kind IN ('entitlement_number', 'sen', "
 	    "'addon_license_id')) AND u.sale_date = s.sale_date AND u.sale_type = 'upgrade') THEN 'repricing' WHEN "

@@ -18,7 +18,8 @@ enum err store_ledger_span(struct store_tx *tx, const char *latest, struct arena
 struct ledger_sum {
 	const char *month; /* YYYY-MM */
 	const char *currency;
-	const char *kind; /* sale; refund; repricing: a refund with an upgrade beside it; uncollectible: never paid */
+	const char *kind; /* sale; refund; repricing: a refund with an upgrade beside it; uncollectible: never paid,
+	                   * and what was credited of it */
 	int64_t count, price_cents, vendor_cents;
 };
 /* By month, currency and kind. */

@@ -98,7 +98,7 @@ test('every month has its place in every chart, every number its line and its de
     assert.deepEqual(await figure.getByRole('cell').filter({ hasText: /^2025-/ }).allInnerTexts(), months, title);
   }
   await page.getByText('What the numbers mean').click();
-  for (const text of ['sales of sandbox licences are left out', 'evaluations on sandboxes are left out', 'refund lines without an upgrade', 'money paid back in the month, re-pricings']) await page.getByText(text).waitFor();
+  for (const text of ['sales of sandbox licences are left out', 'evaluations on sandboxes are left out', 'refund lines of what was paid', 'money paid back in the month, re-pricings']) await page.getByText(text).waitFor();
   await page.getByLabel('Currency').selectOption('EUR');
   const tile = page.locator('.tile', { hasText: 'Net sales' }).locator('b');
   await tile.getByText('12,345,678.90').waitFor();

@@ -58,7 +58,8 @@ class Customer {
 
   /** A sale's line: months it is for, or to: its last day; seen: when the report has it; as: the sum it goes into; says: of its event. */
   sells(type, day, cents, { term = 12, from = day, to = months(from, term), billing = term === 1 ? 'Monthly' : 'Annual', seen = day, as, says, event = true, of, price = cents / 100, ids = {}, paid = 'Paid', ...purchase } = {}) {
-    const kind = type.toLowerCase(), row = sale({ transactionId: `AT-${this.n}-${++this.lines}`, paymentStatus: paid, ...ids, purchase: { saleDate: day, saleType: type, billingPeriod: billing, purchasePrice: price, vendorAmount: 0, maintenanceStartDate: from, maintenanceEndDate: to,
+    const kind = type.toLowerCase(), row = sale({ transactionId: `AT-${this.n}-${++this.lines}`, paymentStatus: paid, ...ids, purchase: {
+      saleDate: day, saleType: type, billingPeriod: billing, purchasePrice: price, vendorAmount: 0, maintenanceStartDate: from, maintenanceEndDate: to,
       ...(of ? { originalTransactionDetails: { transactionId: of.transactionId, saleDate: of.purchaseDetails.saleDate } } : {}), ...purchase } }, this.n);
     for (const id of Object.keys(ids)) if (ids[id] === null) delete row[id];
     this.books.on(seen, () => { row.lastUpdated = seen; this.books.transactions.push(row); });
@@ -211,12 +212,15 @@ const stories = {
     c.sells('New', '2025-01-16', 12000);
     const up = c.sells('Upgrade', '2025-04-16', 9000, { to: '2026-01-16', paid: 'Open', as: 'uncollectible' });
     c.alters(up, '2025-05-01', { paymentStatus: 'Uncollectible' }).told('payment.failed', '2025-04-16', '9000');
-    c.sells('Refund', '2025-05-10', -9000, { of: up, from: '2025-04-16', to: '2026-01-16', says: 'full' });
+    c.sells('Refund', '2025-05-10', -9000, { of: up, from: '2025-04-16', to: '2026-01-16', as: 'uncollectible', says: 'full' });
   },
   'academic': (c) => { c.appears('2025-02-09', { licenseType: 'ACADEMIC' }).worth('2025-02-09', 1000).sells('New', '2025-02-09', 12000, { licenseType: 'ACADEMIC' }); },
   'community, free of charge': (c) => { c.appears('2025-02-09', { licenseType: 'COMMUNITY' }).changes('2025-06-01', { status: 'inactive' }); },
   'a sandbox': (c) => { c.appears('2025-01-09', { installedOnSandbox: 'Yes' }); for (let n = 1; n < 9; n++) c.changes(months('2025-01-09', n), { tier: `${n}0 Users`, status: n % 2 ? 'inactive' : 'active' }); },
-  'the parent product changes': (c) => { c.appears('2025-01-12').worth('2025-01-12', 1000).changes('2025-04-01', { hostLicenseId: '5999999', hostEntitlementNumber: 'E-HOST', transactionAccountId: 'TA-X', addonName: 'Another' }).sells('New', '2025-01-12', 12000); },
+  'the parent product changes': (c) => {
+    c.appears('2025-01-12').worth('2025-01-12', 1000).sells('New', '2025-01-12', 12000);
+    c.changes('2025-04-01', { hostLicenseId: '5999999', hostEntitlementNumber: 'E-HOST', transactionAccountId: 'TA-X', addonName: 'Another' });
+  },
   'a sale without its licence': (c) => { c.worth('2025-07-01', 100).sells('New', '2025-07-01', 1200); },
   'a refund and an upgrade of one day that name nobody': (c) => {
     c.entitlement = '';
