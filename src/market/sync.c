@@ -64,12 +64,22 @@ static enum err all_reports(struct sync *y, bool full, struct sync_result *ret)
 	return first;
 }
 
+bool sync_must_end(void *arg)
+{
+	struct sync *y = arg;
+	y->kept = lease_keep(&y->lease);
+	return y->kept != OK || pace_stopping(y->o.pace);
+}
+
 static enum err derive(struct sync *y, enum err first, struct sync_result *ret)
 {
 	if (first == ERR_STOPPING || first == ERR_CONFLICT)
 		return first;
-	enum err e = market_settle(y->o.store, y->o.clock, pace_stopping, y->o.pace, &ret->events);
-	if (e != OK && first == OK && e != ERR_STOPPING)
+	y->at = (struct sync_progress){.report = "events", .step = "telling what is new"};
+	sync_show(y);
+	enum err e = market_settle(y->o.store, y->o.clock, sync_must_end, y, &ret->events);
+	e = e == OK ? y->kept : e;
+	if (e != OK && first == OK && e != ERR_STOPPING && e != ERR_CONFLICT)
 		(void)snprintf(ret->failure, sizeof(ret->failure), "events: %s", err_text(e));
 	return first != OK ? first : e;
 }

@@ -409,6 +409,9 @@ static enum err finish(struct standing *st, enum err e)
 		return stand_put(st);
 	}
 	if (e != ERR_STOPPING) {
+		if (!st->y->source.failure[0])
+			(void)snprintf(st->y->source.failure, sizeof(st->y->source.failure), "database: %s",
+			               e == ERR_FULL ? "its disk is full: make room" : err_text(e));
 		p->failed_at = now;
 		p->failure = str_of(st->y->source.failure);
 		p->export_id = (struct str){0};

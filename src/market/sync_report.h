@@ -7,6 +7,7 @@ struct sync {
 	struct sync_options o;
 	struct export_source source;
 	struct lease lease;
+	enum err kept; /* what became of the lease while events were derived */
 	struct row_key row_key;
 	struct spool spool;
 	bool spooling;
@@ -27,3 +28,5 @@ extern const struct sync_report_kind sync_reports[SYNC_REPORTS];
 /* Adds to ret. On failure y->source.failure says what, and it is put down beside the report. */
 enum err sync_report(struct sync *y, const struct sync_report_kind *k, bool full, struct sync_result *ret);
 void sync_show(struct sync *y);
+/* Asked between the jobs that derive events: keeps the lease. True: it is lost, or the server stops. y: the sync. */
+bool sync_must_end(void *y);

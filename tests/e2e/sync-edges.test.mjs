@@ -147,3 +147,15 @@ test('every command says its version', async () => {
   const version = (await run(['--version'])).stdout;
   for (const command of ['serve', 'sync', 'check', 'tenants', 'forget']) assert.deepEqual(await run([command, '--version']), { code: 0, signal: null, stdout: version, stderr: '' });
 });
+
+test('what the database refuses is told with the report it was of, and stands beside it', () => withMarket(async (market, dir) => {
+  await synced(market, dir);
+  execFileSync('sqlite3', [path.join(dir, 'licgate.db'), "CREATE TRIGGER no_more BEFORE INSERT ON market_sales BEGIN SELECT RAISE(FAIL, 'no more'); END"]);
+  market.transactions = [sale({}, 1)];
+  const { code, stderr } = await sync(market, dir, ['--full']);
+  assert.equal(code, 1);
+  assert.match(stderr, /^licgate: the Marketplace could not be read whole: transactions: database: .+$/m);
+  assert.match(one(dir, "SELECT failure FROM market_polls WHERE kind = 'sales'"), /^database: ./);
+  execFileSync('sqlite3', [path.join(dir, 'licgate.db'), 'DROP TRIGGER no_more']);
+  assert.match(await synced(market, dir, ['--full']), /1 transactions \(1 new or changed\)/);
+}));
