@@ -187,17 +187,21 @@ export function deliveries(main, { query: asked, remember }) {
 		{ label: 'Took', number: true, cell: (a) => `${number(a.duration_ms)} ms` },
 	];
 
-	/* Each attempt, through all replays. The browser takes the keyboard there and back, and closes it on Escape. */
+	/* Each attempt, through all replays. The browser takes the keyboard there and closes it on Escape; back it goes to the
+	   same button, which may have been made anew meanwhile. */
 	async function showAttempts(d) {
 		const title = `Attempts of ${d.type} ${d.seq} to ${at(d)}`, inside = h('div', {}, waiting());
-		const shown = h('dialog', { 'aria-label': title, onclose: () => shown.remove() }, h('h2', {}, title), inside,
+		const shown = h('dialog', { 'aria-label': title, onclose: () => {
+			shown.remove();
+			result.querySelector(`[data-key="${d.id}/attempts"]`)?.focus();
+		} }, h('h2', {}, title), inside,
 			h('form', { method: 'dialog', class: 'actions' }, h('button', {}, 'Close')));
 		main.append(shown);
 		shown.showModal();
 		try {
 			const { attempts } = await api(`deliveries/${d.id}`);
 			fill(inside, attempts.length === 0 ? empty('They were made before attempts were kept.')
-				: h('div', { class: 'scroll' }, table({ caption: title, columns: attemptColumns, rows: attempts, stack: false })));
+				: h('div', { class: 'scroll' }, table({ caption: title, columns: attemptColumns, rows: attempts })));
 		} catch (problem) { fill(inside, message('bad', `The attempts cannot be shown: ${problem.message}.`)); }
 	}
 

@@ -228,6 +228,26 @@ test('an address as long as one may be is cut where it is shown, and fits', asyn
   await view.close();
 });
 
+test('the attempts of a delivery fit a narrow window, and give the keyboard back where the list was made anew meanwhile', async () => {
+  const view = await open({ size: LOOKS[2].size });
+  const { page } = view;
+  const key = await list(page).getByRole('button', { name: /attempt.* of tenant.installed 1 to/ }).getAttribute('data-key');
+  await page.locator(`[data-key="${key}"]`).focus();
+  await page.keyboard.press('Enter');
+  const dialog = page.getByRole('dialog');
+  await dialog.getByText('204').first().waitFor();
+  assert.deepEqual(await dialog.locator('.scroll').evaluate((box) => [box.scrollWidth <= box.clientWidth]), [true]);
+  await view.accessible();
+  const listed = page.waitForResponse((r) => r.url().includes('/deliveries?'));
+  await app.admin('endpoints/ep_settings/test', { method: 'POST' });
+  await listed;
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  await until('the keyboard is back', () => page.evaluate((k) => document.activeElement.dataset.key === k, key));
+  view.quiet();
+  await view.close();
+});
+
 test('a server that stops answering leaves what is shown, and tells why nothing new comes', async () => {
   const view = await open();
   const { page } = view;
