@@ -242,10 +242,26 @@ enum err store_market_app(struct store_tx *tx, struct str app_key)
 	"AND (m.kind NOT IN ('cloud_id', 'host') OR NOT EXISTS (SELECT 1 FROM market_app x WHERE x.app_key <> "            \
 	"l.app_key)) "
 
+/* Most licences of an import are nobody's yet: told without what sorting costs. */
+static bool may_be_tied(struct store_tx *tx, struct str row_key, enum err *ret_err)
+{
+	__cleanup(rows_close) struct rows r =
+	    sql_query(tx,
+	              "SELECT 1 FROM market_aliases m JOIN aliases a ON a.kind = m.kind AND a.value = m.value "
+	              "WHERE m.row_key = $1 LIMIT 1",
+	              V_STR(row_key));
+	const bool any = rows_next(&r);
+	*ret_err = r.err;
+	return any;
+}
+
 enum err store_market_tenant(struct store_tx *tx, struct str row_key, struct arena *a, struct market_match *ret)
 {
 	struct market_match match = {0};
 	bool gone = false;
+	enum err err = OK;
+	if (!may_be_tied(tx, row_key, &err))
+		return err == OK ? ERR_NOT_FOUND : err;
 	__cleanup(rows_close) struct rows r =
 	    sql_query(tx,
 	              "SELECT a.client_key, " TIE " AS tie, t.status, m.row_key" TIES "WHERE m.row_key = $1" TIES_FIT

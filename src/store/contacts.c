@@ -123,21 +123,32 @@ enum err store_contacts_get(struct store_tx *tx, struct str license_key, struct 
 	return r.err;
 }
 
+#define CONTACTS_VALUES(c)                                                                                             \
+	V_Z((c)->license_key), V_Z((c)->entitlement), V_Z((c)->tenant), V_BLOB((c)->sealed), V_BLOB((c)->digest),          \
+	    V_Z((c)->erased), V_INT((c)->updated_at), V_STR((c)->sealed.len ? sealed_key_id((c)->sealed) : STR(""))
+
+static enum err replace_contacts(struct store_tx *tx, const struct contacts_row *c)
+{
+	enum err err =
+	    sql_run(tx, NULL,
+	            "UPDATE contacts SET (" CONTACTS_COLUMNS ", contacts_key) = ($1, $2, $3, $4, $5, $6, $7, $8) "
+	            "WHERE license_key = $1",
+	            CONTACTS_VALUES(c));
+	return err == OK ? sql_run(tx, NULL, "DELETE FROM contact_addresses WHERE license_key = $1", V_Z(c->license_key))
+	                 : err;
+}
+
 enum err store_contacts_put(struct store_tx *tx, const struct contacts_row *c, const struct address_hash *addresses,
                             size_t count)
 {
-	struct str key_id = c->sealed.len ? sealed_key_id(c->sealed) : STR("");
-	tx->erased = tx->erased || !c->digest.len; /* somebody was taken out of it */
+	int64_t added = 0; /* as all are in a first import, which has nothing to clear away */
 	enum err err =
-	    sql_run(tx, NULL,
-	            "INSERT INTO contacts (" CONTACTS_COLUMNS ", contacts_key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) "
-	            "ON CONFLICT (license_key) DO UPDATE SET entitlement = excluded.entitlement, tenant = excluded.tenant, "
-	            "contacts = excluded.contacts, digest = excluded.digest, erased = excluded.erased, "
-	            "updated_at = excluded.updated_at, contacts_key = excluded.contacts_key",
-	            V_Z(c->license_key), V_Z(c->entitlement), V_Z(c->tenant), V_BLOB(c->sealed), V_BLOB(c->digest),
-	            V_Z(c->erased), V_INT(c->updated_at), V_STR(key_id));
-	if (err == OK)
-		err = sql_run(tx, NULL, "DELETE FROM contact_addresses WHERE license_key = $1", V_Z(c->license_key));
+	    sql_run(tx, &added,
+	            "INSERT INTO contacts (" CONTACTS_COLUMNS ", contacts_key) VALUES ($1, $2, $3, $4, $5, $6, $7, "
+	            "$8) ON CONFLICT (license_key) DO NOTHING",
+	            CONTACTS_VALUES(c));
+	if (err == OK && added == 0)
+		err = replace_contacts(tx, c);
 	for (size_t i = 0; err == OK && i < count; i++)
 		err = sql_run(tx, NULL,
 		              "INSERT INTO contact_addresses (address, license_key) VALUES ($1, $2) "

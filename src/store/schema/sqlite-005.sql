@@ -115,10 +115,8 @@ CREATE TABLE market_oddities (
 -- Elements of a report that did not become a row: what is none, and a second, older one of a row. By hash, so that the next
 -- poll passes over them.
 CREATE TABLE market_passed (
-	raw_hash   BLOB PRIMARY KEY NOT NULL,
-	at         INTEGER NOT NULL,
-	license_id INTEGER,                  -- of market_licenses, where it is another version of that row
-	sale_id    INTEGER                   -- of market_sales, the same
+	raw_hash BLOB PRIMARY KEY NOT NULL,
+	at       INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- One row: who polls, and the counters that all polls share.

@@ -95,6 +95,54 @@ static void an_older_database_is_brought_up_to_date(void **state)
 	assert_whole(f->file);
 }
 
+/* As an earlier release left it. */
+static void database_of_version(const struct fixture *f, int version)
+{
+	char text[128];
+	for (int v = 1; v <= version; v++) {
+		struct buf schema = BUF_INIT(1 << 16);
+		snprintf(text, sizeof(text), PROJECT_DIR "/src/store/schema/sqlite-%03d.sql", v);
+		assert_int_equal(file_read(text, &schema), OK);
+		run_sql(f->file, schema.data);
+		buf_release(&schema);
+	}
+	snprintf(text, sizeof(text), "PRAGMA user_version = %d", version);
+	run_sql(f->file, text);
+}
+
+static void what_version_10_held_is_there(void **state)
+{
+	struct fixture *f = *state;
+	database_of_version(f, 10);
+	run_sql(f->file,
+	        "INSERT INTO endpoints (id, url, all_types, setting, secret, secret_key, previous_until, created_at, "
+	        "disabled_at, disabled_after) VALUES ('e', 'https://a/', 1, 0, x'01', 'k', 0, 5, 0, 0);"
+	        "INSERT INTO deliveries (endpoint, event_seq, event_id, lane, status, ready, attempts, created_at, "
+	        "next_attempt_at, lease_until, last_attempt_at, last_status, duration_ms, finished_at) "
+	        "VALUES ('e', 7, 'evt', 't', 'dead', 0, 10, 1, 0, 0, 2, 500, 3, 4);"
+	        "INSERT INTO contacts VALUES ('E-1', NULL, 't', x'0102', 'k', x'03', NULL, 6), "
+	        "('E-2', 'E-3', NULL, NULL, NULL, NULL, 'erased', 7);"
+	        "INSERT INTO market_passed (raw_hash, at) VALUES (x'04', 8);");
+	assert_int_equal(fixture_open(f, 1000, false), OK);
+	assert_int_equal(ask_int(f->file, "PRAGMA user_version"), NEWEST);
+	static const struct {
+		const char *what;
+		int64_t is;
+	} rows[] = {
+	    {"SELECT created_at FROM endpoints WHERE id = 'e' AND held_until = 0", 5},
+	    {"SELECT event_seq FROM deliveries WHERE status = 'dead'", 7},
+	    {"SELECT count(*) FROM delivery_attempts", 0},
+	    {"SELECT updated_at FROM contacts WHERE license_key = 'E-1' AND tenant = 't' AND contacts = x'0102' AND "
+	     "contacts_key = 'k' AND digest = x'03' AND entitlement IS NULL AND erased IS NULL",
+	     6},
+	    {"SELECT updated_at FROM contacts WHERE license_key = 'E-2' AND entitlement = 'E-3' AND erased = 'erased'", 7},
+	    {"SELECT at FROM market_passed WHERE license_id IS NULL AND sale_id IS NULL", 8},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(ask_int(f->file, rows[i].what), rows[i].is);
+	assert_whole(f->file);
+}
+
 static int mode_of(const struct fixture *f, const char *suffix)
 {
 	char path[128];
@@ -244,6 +292,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    T(opening_again_changes_nothing),
 	    T(an_older_database_is_brought_up_to_date),
+	    T(what_version_10_held_is_there),
 	    T(its_files_are_nobody_elses),
 	    T(what_is_not_ours_is_left_alone),
 	    T(what_is_no_database_is_refused),
