@@ -203,6 +203,8 @@ static enum err read_elements(struct reading *r)
 	enum err flushed = applier_flush(r->applier);
 	if (e == OK)
 		e = flushed;
+	if (e == ERR_INVALID || e == ERR_NOT_FOUND) /* what the store refused says nothing of the export */
+		e = ERR_INTERNAL;
 	if (e != OK || last == SCAN_END)
 		return e;
 	return last == SCAN_FAILED ? ERR_IO : ERR_INVALID;
