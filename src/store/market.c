@@ -235,7 +235,8 @@ enum err store_market_versions(struct store_tx *tx, bool sales,
 	enum err e = OK;
 	while (e == OK && rows_next(&r)) {
 		const struct str passed = row_blob(&r, 0, NULL), stored = row_blob(&r, 1, NULL);
-		if (r.err == OK && passed.len == RAW_HASH_SIZE)
+		const bool unread = stored.len > 0 && stored.len != RAW_HASH_SIZE; /* nobody can tell whether it came */
+		if (r.err == OK && passed.len == RAW_HASH_SIZE && !unread)
 			e = fn(arg, (const uint8_t *)passed.ptr, stored.len == RAW_HASH_SIZE ? (const uint8_t *)stored.ptr : NULL);
 	}
 	return e == OK ? r.err : e;

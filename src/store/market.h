@@ -65,7 +65,8 @@ enum err store_market_license_passed(struct store_tx *tx, struct str row_key, co
                                      int64_t at);
 enum err store_market_sale_passed(struct store_tx *tx, struct str transaction_id, struct str line_id,
                                   const uint8_t hash[static RAW_HASH_SIZE], int64_t at);
-/* Each of those versions: its hash, and that of the row as it is stored, NULL where the row is gone. */
+/* Each of those versions: its hash, and that of the row as it is stored, NULL where the row is gone. Not of rows that
+ * are to be read anew. */
 enum err store_market_versions(struct store_tx *tx, bool sales,
                                enum err (*fn)(void *arg, const uint8_t *passed, const uint8_t *stored), void *arg);
 /* It is looked at again when it next comes. */
