@@ -97,6 +97,7 @@ static const struct definition sale_words[] = {
 struct sales {
 	struct store *store;
 	char from[DAY_TEXT_SIZE], to[DAY_TEXT_SIZE];
+	bool from_asked, to_asked; /* else the day before any sale, and behind it */
 	struct ledger_place after;
 	size_t limit;
 	bool sums_too;
@@ -214,8 +215,8 @@ static void sales_json(struct buf *out, const struct sales *s, size_t limit)
 {
 	struct jsonw w = jsonw(out);
 	jw_obj(&w);
-	jw_kz(&w, "from", s->from);
-	jw_kz(&w, "to", s->to);
+	jw_kz(&w, "from", s->from_asked ? s->from : NULL);
+	jw_kz(&w, "to", s->to_asked ? s->to : NULL);
 	DEFINITIONS(&w, sale_words);
 	if (s->sums_too)
 		months_json(&w, s);
@@ -301,8 +302,10 @@ void admin_books_transactions(struct request *req, void *room)
 		reply_problem(req, 400, "bad_request", CURSOR_WRONG, NULL, 0);
 		return;
 	}
-	day_text(r.from >= 0 ? r.from : 0, s->from);
-	if (r.to >= 0)
+	s->from_asked = r.from >= 0;
+	s->to_asked = r.to >= 0;
+	day_text(s->from_asked ? r.from : 0, s->from);
+	if (s->to_asked)
 		day_text(r.to, s->to);
 	else
 		memcpy(s->to, "9999-12-31", DAY_TEXT_SIZE);

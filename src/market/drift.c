@@ -170,17 +170,19 @@ static struct drift_item *found(struct work *w, enum drift_kind kind)
 	return item;
 }
 
-static void found_license(struct work *w, enum drift_kind kind, const struct market_license *l, const char *client_key)
+static struct drift_item *found_license(struct work *w, enum drift_kind kind, const struct market_license *l,
+                                        const char *client_key)
 {
 	struct drift_item *i = found(w, kind);
 	if (!i)
-		return;
+		return NULL;
 	i->client_key = copy_of(w, client_key);
 	i->entitlement = copy_of(w, l->row_key);
 	i->status = copy_of(w, l->status);
 	i->license_type = copy_of(w, l->license_type);
 	i->tier = copy_of(w, l->tier);
 	i->maintenance_end = copy_of(w, l->maintenance_end);
+	return i;
 }
 
 /* ---- the licences ---- */
@@ -199,6 +201,14 @@ static bool is_self_hosted(const struct market_license *l)
 		if (l->hosting && strcmp(l->hosting, hostings[i]) == 0)
 			return true;
 	return false;
+}
+
+/* Whom to ask: the site that the report names. */
+static void found_never_seen(struct work *w, const struct market_license *l, const char *host)
+{
+	struct drift_item *i = found_license(w, DRIFT_NEVER_SEEN, l, NULL);
+	if (i && host && !(i->base_url = arena_printf(w->arena, "https://%s", host)))
+		w->err = ERR_NOMEM;
 }
 
 /* The order of join.c, over what is known so far. */
@@ -220,7 +230,7 @@ static enum err visit_license(void *arg, const struct market_license *l, const s
 		found_license(w, DRIFT_TWO_TENANTS, l, m->client_key);
 	if (!m->client_key) {
 		if (is_paid_now(w, l) && !is_self_hosted(l))
-			found_license(w, DRIFT_NEVER_SEEN, l, NULL);
+			found_never_seen(w, l, m->host);
 		return w->err;
 	}
 	if (gone && is_paid_now(w, l))

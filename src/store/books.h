@@ -67,7 +67,8 @@ int market_tie_worth(enum market_tie tie);
 struct market_match {
 	const char *row_key, *client_key;
 	enum market_tie tie;
-	bool contested; /* another tenant, not uninstalled, has an id that is worth as much */
+	const char *host; /* of store_market_each alone: what the report calls the site */
+	bool contested;   /* another tenant, not uninstalled, has an id that is worth as much */
 };
 /* Which app's tenants these are: told at start. Until then every licence may be theirs. */
 enum err store_market_app(struct store_tx *tx, struct str app_key);

@@ -20,6 +20,7 @@ struct walk {
 	struct buf row_key, client_key; /* of the licence at hand, and of its best tenant */
 	struct buf rival;               /* the first tenant that is there and whose ids are worth as much as any */
 	struct buf texts[6];            /* app_key status license_type tier maintenance_end hosting */
+	struct buf host;                /* that the report names; empty: none */
 	struct market_license license;
 	struct tie best;
 	int64_t rival_worth;
@@ -56,6 +57,7 @@ static void take_license(struct walk *w, struct rows *r)
 	    .changed_at = row_int(r, 7),
 	    .hosting = keep(&w->texts[5], row_text(r, 13, NULL)),
 	};
+	buf_reset(&w->host);
 	w->open = true;
 	w->tied = false;
 	w->rivals = false;
@@ -75,7 +77,9 @@ static void take_rival(struct walk *w, const char *client_key, int64_t worth)
 
 static void take_tie(struct walk *w, struct rows *r)
 {
-	const char *client_key = row_text(r, 8, NULL);
+	const char *client_key = row_text(r, 8, NULL), *host = row_text(r, 14, NULL);
+	if (host)
+		(void)keep(&w->host, host);
 	if (!client_key)
 		return;
 	const struct tie t = {row_int(r, 9), row_int(r, 10), row_int(r, 11), row_int(r, 12)};
@@ -95,6 +99,7 @@ static enum err tell(struct walk *w,
 	const struct market_match match = {.row_key = w->license.row_key,
 	                                   .client_key = w->tied ? buf_text(&w->client_key).ptr : NULL,
 	                                   .tie = (enum market_tie)w->best.tie,
+	                                   .host = w->host.len ? buf_text(&w->host).ptr : NULL,
 	                                   .contested = w->tied && w->best.gone == 0 && w->rivals};
 	return fn(arg, &w->license, &match, w->tied && w->best.gone != 0);
 }
@@ -104,6 +109,7 @@ static void walk_release(struct walk *w)
 	buf_release(&w->row_key);
 	buf_release(&w->client_key);
 	buf_release(&w->rival);
+	buf_release(&w->host);
 	for (size_t i = 0; i < sizeof w->texts / sizeof *w->texts; i++)
 		buf_release(&w->texts[i]);
 }
@@ -113,8 +119,10 @@ enum err store_market_each(struct store_tx *tx,
                                           bool tenant_gone),
                            void *arg)
 {
-	__cleanup(walk_release) struct walk w = {
-	    .row_key = BUF_INIT(KEY_MAX), .client_key = BUF_INIT(KEY_MAX), .rival = BUF_INIT(KEY_MAX)};
+	__cleanup(walk_release) struct walk w = {.row_key = BUF_INIT(KEY_MAX),
+	                                         .client_key = BUF_INIT(KEY_MAX),
+	                                         .rival = BUF_INIT(KEY_MAX),
+	                                         .host = BUF_INIT(KEY_MAX)};
 	for (size_t i = 0; i < sizeof w.texts / sizeof *w.texts; i++)
 		w.texts[i] = BUF_INIT(KEY_MAX);
 	__cleanup(rows_close) struct rows r = sql_query_values(
@@ -122,7 +130,8 @@ enum err store_market_each(struct store_tx *tx,
 	    "SELECT l.row_key, l.app_key, l.status, l.license_type, l.tier, l.maintenance_end, l.sandbox, l.changed_at, "
 	    "t.client_key, CASE m.kind WHEN 'entitlement_number' THEN 1 WHEN 'entitlement_id' THEN 1 WHEN 'sen' THEN 2 "
 	    "WHEN 'addon_license_id' THEN 2 WHEN 'cloud_id' THEN 3 ELSE 4 END, CASE t.status WHEN 'uninstalled' THEN 1 "
-	    "ELSE 0 END, a.last_seen, t.installed_at, l.hosting FROM market_licenses l LEFT JOIN market_aliases m ON "
+	    "ELSE 0 END, a.last_seen, t.installed_at, l.hosting, CASE m.kind WHEN 'host' THEN m.value END FROM "
+	    "market_licenses l LEFT JOIN market_aliases m ON "
 	    "m.row_key = "
 	    "l.row_key AND m.kind IN ('entitlement_number', 'entitlement_id', 'sen', 'addon_license_id', 'cloud_id', "
 	    "'host') LEFT JOIN aliases a ON a.kind = m.kind AND a.value = m.value LEFT JOIN tenants t ON t.client_key = "

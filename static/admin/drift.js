@@ -9,7 +9,7 @@ const titles = {
 };
 
 const columns = [
-	{ label: 'Site', cell: (d) => (d.tenant ? h('a', { href: tenantHref(d.tenant) }, d.base_url ? site(d.base_url) : d.tenant) : h('span', { class: 'soft' }, 'none')) },
+	{ label: 'Site', cell: (d) => (d.tenant ? h('a', { href: tenantHref(d.tenant) }, d.base_url ? site(d.base_url) : d.tenant) : d.base_url ? site(d.base_url) : h('span', { class: 'soft' }, 'none')) },
 	{ label: 'Here', cell: (d) => (d.state ? [badge(d.state), d.override_ended_at && [' since ', day(d.override_ended_at)]] : '–') },
 	{ label: 'Licence', cell: (d) => d.entitlement ?? '–' },
 	{ label: 'There', cell: (d) => (d.status ? [badge(d.status), ' ', words(d.license_type?.toLowerCase() ?? '')] : '–') },

@@ -181,7 +181,7 @@ test('drift: each kind of difference, what to do about it, as JSON, CSV and by k
   assert.ok(!json.drift.some((d) => d.tenant === fine.clientKey));
   assert.deepEqual(Object.entries(json.counts).filter(([, n]) => n > 0).map(([kind]) => kind), said.map(([kind]) => kind));
   const { json: one } = await server.admin('drift?kind=never_seen&limit=1');
-  assert.deepEqual(one.drift.map((d) => d.entitlement), ['E-100008']);
+  assert.deepEqual(one.drift.map((d) => [d.entitlement, d.tenant, d.base_url]), [['E-100008', null, 'https://site-8.atlassian.net']]);
   assert.match((await server.admin('drift?kind=no_such')).json.detail, /^kind: one of the names in "counts"/);
   assert.match((await server.admin('drift?cursor=x')).json.detail, /^cursor: not one of ours; take it from "next"/);
   const { text, headers } = await server.admin('drift', { headers: { accept: 'text/csv' } });
@@ -251,6 +251,8 @@ test('books as CSV; wrong questions are refused', async (t) => {
     assert.equal((await server.admin(path_, { token: null })).status, 401);
   }
   assert.equal((await server.admin('books/transactions?cursor=nonsense')).status, 400);
+  const range = async (query) => { const { json: { from, to } } = await server.admin(`books/transactions?${query}`); return [from, to]; };
+  assert.deepEqual([await range(''), await range('from=2026-02&to=2026-03')], [[null, null], ['2026-02-01', '2026-03-31']]);
   const { text } = await server.admin('books/transactions?format=csv');
   assert.equal(text.trim().split('\r\n').length, 1 + market.transactions.length);
   assert.doesNotMatch(text, /customer\.example|Tina|Springfield/);
