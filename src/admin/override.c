@@ -78,7 +78,7 @@ void admin_override_put(struct request *req, void *room)
 {
 	const struct connect *connect = ((const struct admin *)room)->connect;
 	__cleanup_json json_t *body = NULL;
-	struct wanted wanted;
+	struct wanted wanted = {0};
 	const char *wrong = NULL;
 	enum err err = json_read_body(req->body, &body, &wrong);
 	if (err == ERR_NOMEM) {
