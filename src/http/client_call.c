@@ -105,6 +105,8 @@ static enum err set_headers(struct call *c, const struct http_call *asked)
 {
 	enum err err = add_header(c, "Expect:"); /* never wait for "100 Continue" */
 
+	if (err == OK && !asked->body.len)
+		err = add_header(c, "Content-Type:"); /* curl would call nothing a form */
 	for (size_t i = 0; i < asked->header_count && err == OK; i++) {
 		const struct http_header *h = &asked->headers[i];
 		struct buf line = BUF_INIT(CALL_HEADER_MAX);

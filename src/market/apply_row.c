@@ -28,8 +28,10 @@ static void count(struct apply_row_place *p, struct str field, struct str value)
 	while (i < p->oddity_count &&
 	       !(str_eq(p->oddities[i].oddity.field, field) && str_eq(p->oddities[i].oddity.value, value)))
 		i++;
-	if (i == PLACE_ODDITIES)
+	if (i == PLACE_ODDITIES) {
+		p->oddities_beyond++;
 		return;
+	}
 	if (i == p->oddity_count) {
 		p->oddities[i].oddity = (struct row_oddity){field, value};
 		p->oddities[p->oddity_count++].count = 0;
@@ -316,7 +318,9 @@ enum err apply_broken(struct apply_row_place *p, const struct row_key *key, stru
 
 enum err apply_oddities(struct apply_row_place *p, enum row_kind kind)
 {
-	enum err e = OK;
+	const struct market_oddity beyond = {
+	    .kind = str_of(row_kind_name(kind)), .field = STR("…"), .value = STR("…"), .count = p->oddities_beyond};
+	enum err e = beyond.count ? store_market_oddity_add(p->tx, &beyond, p->at) : OK;
 	for (size_t i = 0; e == OK && i < p->oddity_count; i++) {
 		const struct market_oddity o = {.kind = str_of(row_kind_name(kind)),
 		                                .field = p->oddities[i].oddity.field,

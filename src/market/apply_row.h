@@ -18,6 +18,7 @@ struct apply_row_place {
 		int64_t count;
 	} oddities[PLACE_ODDITIES];
 	size_t oddity_count;
+	int64_t oddities_beyond; /* there was no room for: counted without their names */
 };
 enum err apply_row(struct apply_row_place *p, struct row *r);
 /* An element that was no row: counted, and passed over by later polls. */

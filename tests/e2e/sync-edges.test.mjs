@@ -76,6 +76,12 @@ test('an element that is too large is counted once, shown, and passed over', () 
   assert.deepEqual(rows(dir, 'SELECT row_key FROM market_licenses').map((r) => r.row_key), ['E-100002', 'E-100004']);
 }));
 
+test('however many things are odd in a report, each is counted', () => withMarket(async (market, dir) => {
+  market.licenses = Array.from({ length: 300 }, (_, n) => license({ [`member ${n}`]: 1 }, n));
+  await synced(market, dir);
+  assert.equal(one(dir, 'SELECT sum(count) FROM market_oddities'), 300);
+}));
+
 test('amounts stand in the history as the report wrote them', () => withMarket(async (market, dir) => {
   market.transactions = [sale({ purchase: { purchasePrice: 53.13 } }, 1)];
   await synced(market, dir);

@@ -25,12 +25,16 @@ struct place {
 	unsigned refusals;
 	const char *body; /* of the answers after them */
 	_Atomic unsigned ticks;
+	bool typed; /* a request said what its body is, and it had none */
 	enum err tick_says;
 };
 
 static bool answer(void *arg, int fd, const struct fake_request *req)
 {
-	const struct place *p = arg;
+	struct place *p = arg;
+	char *type = fake_header(req, "Content-Type");
+	p->typed = p->typed || type;
+	free(type);
 	char headers[80];
 	(void)snprintf(headers, sizeof(headers), "Retry-After: %s\r\n", p->retry_after ? p->retry_after : "");
 	if (req->number <= p->refusals)
@@ -92,6 +96,18 @@ static void a_retry_after_that_names_no_time_leaves_the_back_off(void **state)
 		assert_true(clock_mono_ms(&clock_system) - began >= (1 + 2) * SECOND_MS);
 		close_place(&p);
 	}
+}
+
+/* A form, curl would say, and a server may refuse what is no JSON (415). */
+static void an_export_is_asked_for_without_a_body_and_says_nothing_of_one(void **state)
+{
+	(void)state;
+	struct place p = {.body = started};
+	char id[EXPORT_ID_MAX + 1];
+	open_place(&p);
+	assert_int_equal(export_start(&p.source, "licenses", NULL, 0, id), OK);
+	close_place(&p);
+	assert_false(p.typed);
 }
 
 static void a_retry_after_is_heeded(void **state)
@@ -173,6 +189,7 @@ static void nobody_there_is_told_with_what_to_look_at(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(a_retry_after_that_names_no_time_leaves_the_back_off),
+	                                   cmocka_unit_test(an_export_is_asked_for_without_a_body_and_says_nothing_of_one),
 	                                   cmocka_unit_test(a_retry_after_is_heeded),
 	                                   cmocka_unit_test(a_long_wait_ticks),
 	                                   cmocka_unit_test(a_tick_that_fails_ends_the_wait),
