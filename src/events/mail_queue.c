@@ -150,15 +150,19 @@ enum err mail_follow(struct store_tx *tx, const struct mail_rules *rules, int64_
 
 /* ---- what is due ---- */
 
+/* The tenant's address, else the one that the report names, else the licence's number. */
 static const char *site_of(struct store_tx *tx, const struct mail_row *row, struct arena *a)
 {
 	struct tenant_row t;
+	const char *host = NULL;
 	if (row->tenant && store_tenant_get(tx, str_of(row->tenant), a, &t) == OK && t.base_url) {
 		struct str url = str_of(t.base_url);
 		if (str_starts(url, STR("https://")))
 			url = (struct str){url.ptr + strlen("https://"), url.len - strlen("https://")};
 		return arena_strz(a, url);
 	}
+	if (store_evaluation_host(tx, str_of(row->entitlement), a, &host) == OK && host)
+		return host;
 	return row->entitlement;
 }
 

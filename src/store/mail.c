@@ -216,3 +216,14 @@ enum err store_evaluation_get(struct store_tx *tx, struct str entitlement, struc
 		*ret = row;
 	return r.err;
 }
+
+enum err store_evaluation_host(struct store_tx *tx, struct str entitlement, struct arena *a, const char **ret)
+{
+	__cleanup(rows_close) struct rows r = sql_query(
+	    tx, "SELECT value FROM market_aliases WHERE row_key = $1 AND kind = 'host' ORDER BY last_seen DESC LIMIT 1",
+	    V_STR(entitlement));
+	const char *host = rows_next(&r) ? row_text(&r, 0, a) : NULL;
+	if (r.err == OK)
+		*ret = host;
+	return r.err;
+}

@@ -62,3 +62,5 @@ struct evaluation_row {
 };
 /* Of an entitlement as events name it. ERR_NOT_FOUND: no report has it. */
 enum err store_evaluation_get(struct store_tx *tx, struct str entitlement, struct evaluation_row *ret);
+/* The host of its site, as the report has it. NULL: it names none. */
+enum err store_evaluation_host(struct store_tx *tx, struct str entitlement, struct arena *a, const char **ret);

@@ -193,4 +193,5 @@ test('evaluations of another app get no mail that speaks of this one', async () 
   await until('all that is due is done', () => sql(`SELECT count(*) FROM mails WHERE status = 'queued' AND next_at <= ${Date.now()}`) === '0');
   assert.ok((await app.events()).some((e) => e.type === 'trial.started' && e.data.entitlement === 'E-100040'));
   assert.ok(!to().includes('Zebulon40@'));
+  assert.match(smtp.mails.find((m) => m.headers.to.includes('Zebulon50@')).body, / on site-50\.atlassian\.net/, 'the site that the report names, as no tenant has told its own');
 });
