@@ -59,6 +59,7 @@ struct standing {
 	const struct sync_report_kind *k;
 	struct market_poll poll;
 	bool has_older;
+	bool began; /* the Marketplace took on an export */
 	struct arena arena;
 };
 
@@ -302,6 +303,7 @@ static enum err start(struct standing *st)
 	const char *kept = arena_strz(&st->arena, str_of(id));
 	if (!kept)
 		return ERR_NOMEM;
+	st->began = true;
 	st->poll.export_id = str_of(kept);
 	st->poll.export_at = now;
 	st->poll.rows_changed = 0;
@@ -366,6 +368,24 @@ static enum err exports(struct standing *st, struct sync_result *ret)
 	return e == ERR_NOT_FOUND || e == ERR_INVALID ? ERR_UPSTREAM : e;
 }
 
+/* In full, and that does not come: what is new is read all the same, and does not wait for it. */
+static enum err read_window(struct standing *st, enum err e, struct sync_result *ret)
+{
+	struct sync *y = st->y;
+	char failure[EXPORT_FAILURE_MAX];
+	(void)snprintf(failure, sizeof(failure), "%s", y->source.failure);
+	y->given_up = true;
+	st->poll.export_id = (struct str){0};
+	st->poll.export_full = false;
+	enum err window = exports(st, ret);
+	if (window == ERR_CONFLICT || window == ERR_STOPPING)
+		return window;
+	if (window == OK)
+		st->poll.done_at = clock_wall_ms(y->o.clock);
+	(void)snprintf(y->source.failure, sizeof(y->source.failure), "%s", failure);
+	return e;
+}
+
 /* ---- a report ---- */
 
 /* The folder of the database, which has room; else that for temporary files. */
@@ -428,6 +448,7 @@ enum err sync_report(struct sync *y, const struct sync_report_kind *k, bool full
 	y->source.failure[0] = '\0';
 	arena_init(&st.arena, WORK_ARENA_MAX);
 	enum err e = store_read(y->o.store, stand_read, &st);
+	const bool asked = full || st.poll.full_at == 0;
 	full = is_due_in_full(&st, full);
 	ret->full = ret->full || full;
 	const bool wanted = k->span != SPAN_OLDER || full || st.has_older;
@@ -441,6 +462,8 @@ enum err sync_report(struct sync *y, const struct sync_report_kind *k, bool full
 		e = open_spool(y);
 		if (e == OK) {
 			e = exports(&st, ret);
+			if ((e == ERR_UPSTREAM || e == ERR_TIMEOUT) && st.began && full && !asked)
+				e = read_window(&st, e, ret);
 			spool_close(&y->spool);
 			y->spooling = false;
 		}

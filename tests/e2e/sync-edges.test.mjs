@@ -165,3 +165,23 @@ test('what the database refuses is told with the report it was of, and stands be
   execFileSync('sqlite3', [path.join(dir, 'licgate.db'), 'DROP TRIGGER no_more']);
   assert.match(await synced(market, dir, ['--full']), /1 transactions \(1 new or changed\)/);
 }));
+
+test('where the weekly full export does not come, what is new is read all the same, and told as a failure', () => withMarket(async (market, dir) => {
+  market.licenses = [license({}, 1), license({}, 2)];
+  await synced(market, dir);
+  execFileSync('sqlite3', [path.join(dir, 'licgate.db'), 'UPDATE market_polls SET full_at = full_at - 8 * 86400000, done_at = done_at - 3600000']);
+  const today = new Date().toISOString().slice(0, 10);
+  market.licenses[1] = license({ status: 'cancelled', lastUpdated: today }, 2);
+  market.exports.clear();
+  market.fault('failed', 4, { of: 'licenses' });
+  const { code, stdout, stderr } = await sync(market, dir);
+  assert.equal(code, 1);
+  assert.match(stderr, /licences: export status: the Marketplace says FAILED/);
+  assert.match(stdout, /1 licences \(1 new or changed\), .* 1 events/);
+  assert.deepEqual(market.asked.filter((e) => e.query.startDate).map((e) => !e.query.lastUpdated), [true, true, true, true, false]);
+  const poll = rows(dir, "SELECT done_at, full_at, failed_at FROM market_polls WHERE kind = 'licenses'")[0];
+  assert.ok(poll.failed_at > 0 && poll.done_at > Date.now() - 600000 && poll.full_at < Date.now() - 7 * 86400000);
+  market.exports.clear();
+  await synced(market, dir);
+  assert.ok(!market.asked[0].query.lastUpdated, 'the full one is still due');
+}));
