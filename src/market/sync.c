@@ -133,6 +133,7 @@ enum err sync_poll(const struct sync_options *o, bool full, struct sync_result *
 		e = e == OK ? all_reports(&y, full, ret) : e;
 		e = derive(&y, e, ret);
 		wipe(&y.row_key, sizeof(y.row_key));
+		known_release(&y.insights);
 		lease_give(&y.lease);
 	}
 	if (e != OK && !ret->failure[0])

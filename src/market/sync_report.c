@@ -223,6 +223,24 @@ static void add_counts(struct standing *st, const struct reading *r, bool again,
 	st->poll.rows_changed += c.changed;
 }
 
+/* Should an old licence be in both exports all the same, it must not change between its two forms: what the second
+ * brings of it is alone only where the first was read as far back and did not bring it. */
+static enum err find_alone(const struct standing *st, struct reading *r, size_t *ret)
+{
+	struct sync *y = st->y;
+	const bool older = st->k->span == SPAN_OLDER;
+	if (older && (y->given_up || (st->poll.export_full && !y->insights_full)))
+		return OK;
+	enum err e = versions_alone(&y->lease, &r->known, older ? &y->insights : NULL, st->k->rows, ret);
+	if (st->k->span == SPAN_INSIGHTS) {
+		known_release(&y->insights);
+		y->insights = r->known;
+		y->insights_full = st->poll.export_full;
+		r->known = (struct known){0};
+	}
+	return e;
+}
+
 /* The spool's rows. ret_alone NULL: it is read again, for versions that stand alone; else, how many there are. */
 static enum err read_rows(struct standing *st, struct sync_result *ret, size_t *ret_alone)
 {
@@ -253,7 +271,7 @@ static enum err read_rows(struct standing *st, struct sync_result *ret, size_t *
 		return e;
 	e = read_elements(&r);
 	add_counts(st, &r, !ret_alone, ret);
-	return e == OK && ret_alone ? versions_alone(&y->lease, &r.known, st->k->rows, ret_alone) : e;
+	return e == OK && ret_alone ? find_alone(st, &r, ret_alone) : e;
 }
 
 static enum err read_spool(struct standing *st, struct sync_result *ret)

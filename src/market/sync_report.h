@@ -1,5 +1,6 @@
 /* sync_report.h - one report of a poll: exported, downloaded, read. Of sync.c alone. */
 #pragma once
+#include "market/known.h"
 #include "market/lease.h"
 #include "market/sync.h"
 
@@ -10,6 +11,8 @@ struct sync {
 	enum err kept; /* what became of the lease while events were derived */
 	struct row_key row_key;
 	struct spool spool;
+	struct known insights; /* what came in the first of the two exports of licences */
+	bool insights_full;
 	bool spooling;
 	bool given_up; /* a report before this one: the next are asked for once, without patience */
 	struct sync_progress at;

@@ -8,7 +8,7 @@ enum { WORK_ARENA_MAX = 64 * 1024 };
 
 struct alone {
 	const struct lease *lease;
-	const struct known *known;
+	const struct known *known, *earlier;
 	enum row_kind kind;
 	size_t count;
 	uint8_t hashes[VERSIONS_MAX][RAW_HASH_SIZE];
@@ -17,7 +17,8 @@ struct alone {
 static enum err look_at(void *arg, const uint8_t *passed, const uint8_t *stored)
 {
 	struct alone *a = arg;
-	if (a->count < VERSIONS_MAX && known_came(a->known, passed) && !(stored && known_came(a->known, stored)))
+	const bool beside = stored && (known_came(a->known, stored) || (a->earlier && known_came(a->earlier, stored)));
+	if (a->count < VERSIONS_MAX && known_came(a->known, passed) && !beside)
 		memcpy(a->hashes[a->count++], passed, RAW_HASH_SIZE);
 	return OK;
 }
@@ -43,16 +44,18 @@ static enum err forget(struct store_tx *tx, void *arg)
 	return e;
 }
 
-enum err versions_alone(const struct lease *l, const struct known *known, enum row_kind kind, size_t *ret)
+enum err versions_alone(const struct lease *l, const struct known *known, const struct known *earlier,
+                        enum row_kind kind, size_t *ret)
 {
 	*ret = 0;
-	if (known->overflowed) /* what came is not known of all rows */
+	if (known->overflowed || (earlier && earlier->overflowed)) /* what came is not known of all rows */
 		return OK;
 	struct alone *a = calloc(1, sizeof(*a));
 	if (!a)
 		return ERR_NOMEM;
 	a->lease = l;
 	a->known = known;
+	a->earlier = earlier;
 	a->kind = kind;
 	enum err e = store_read(l->store, find, a);
 	if (e == OK && a->count > 0)

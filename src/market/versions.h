@@ -9,5 +9,7 @@
 enum { VERSIONS_MAX = 4096 };
 
 /* After a report was read whole: forgets the versions that came without the stored one, so that the report, read again,
- * brings them; VERSIONS_MAX of them, the others after the next. ERR_CONFLICT: the lease is lost. */
-enum err versions_alone(const struct lease *l, const struct known *known, enum row_kind kind, size_t *ret);
+ * brings them; VERSIONS_MAX of them, the others after the next. earlier: what came in a report before it that may have
+ * the same rows in another form; or NULL. ERR_CONFLICT: the lease is lost. */
+enum err versions_alone(const struct lease *l, const struct known *known, const struct known *earlier,
+                        enum row_kind kind, size_t *ret);

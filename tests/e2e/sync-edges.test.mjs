@@ -66,6 +66,13 @@ test('a row that is said to be older than what is known is what the report now s
   assert.match(await synced(market, dir, ['--full']), /1 licences \(0 new or changed\)/);
 }));
 
+test('a row that both exports of licences have does not change between its two forms', () => withMarket(async (market, dir) => {
+  const { installedOnSandbox, ...without } = license({ maintenanceStartDate: '2018-07-01' }, 1);
+  market.text = (e) => JSON.stringify(e.of !== 'licenses' ? [] : [e.query.has('endDate') ? without : { ...without, installedOnSandbox }]);
+  for (const changed of [1, 0, 0, 0]) assert.match(await synced(market, dir, ['--full']), new RegExp(`2 licences \\(${changed} new or changed\\)`));
+  assert.equal(JSON.parse(one(dir, 'SELECT content FROM market_licenses')).installedOnSandbox, 'No');
+}));
+
 test('an element that is too large is counted once, shown, and passed over', () => withMarket(async (market, dir) => {
   market.licenses = [license({ note: 'x'.repeat(300000) }, 1), license({}, 2), license({ note: ['y'.repeat(5000000), '}]'] }, 3), license({}, 4)];
   const oddities = () => rows(dir, "SELECT field, value, count FROM market_oddities WHERE value LIKE 'too large%'");
