@@ -1,4 +1,5 @@
-/* contacts.c - see contacts.h; what reads them alone is in contacts_read.c.
+/* contacts.c - see contacts.h: taken from reports, and moved. Erasing is in contacts_forget.c, reading in
+ * contacts_read.c.
  *
  * The sealed text of a row is {"technical":{"email":…,"name":…,"phone":…,"address":…},"billing":{…}}. A digest with the
  * row, keyed like the hashes of addresses, tells whether a report row says anything new, so that the hourly poll opens
@@ -11,23 +12,11 @@
 #include "base/json.h"
 #include "events/journal.h"
 #include "market/contacts_internal.h"
-#include "store/github.h"
-#include "store/mail.h"
 #include "store/market.h"
 
 enum { FIELD_MAX = 1000 };
 
-/* One report row being taken, or one stored row being changed. */
-struct taking {
-	struct store_tx *tx;
-	const struct keyring *keyring;
-	struct contact_key key;
-	struct arena arena;
-	int64_t at;
-	uint8_t digest[CONTACT_DIGEST_BYTES]; /* of the row being taken */
-};
-
-static enum err taking_init(struct taking *t, struct store_tx *tx, const struct keyring *k, int64_t at)
+enum err taking_init(struct taking *t, struct store_tx *tx, const struct keyring *k, int64_t at)
 {
 	t->tx = tx;
 	t->keyring = k;
@@ -36,7 +25,7 @@ static enum err taking_init(struct taking *t, struct store_tx *tx, const struct 
 	return store_contact_key(tx, k, &t->key);
 }
 
-static void taking_release(struct taking *t)
+void taking_release(struct taking *t)
 {
 	wipe(&t->key, sizeof(t->key));
 	arena_release(&t->arena);
@@ -61,19 +50,12 @@ static void write_contact(struct jsonw *w, const struct contact *c)
 	jw_end_obj(w);
 }
 
-static enum err seal_row(const struct taking *t, const char *license_key, struct str plain, struct buf *out)
+enum err contacts_seal(const struct taking *t, const char *license_key, struct str plain, struct buf *out)
 {
 	return seal(t->keyring, (struct seal_place){"contacts", "contacts", str_of(license_key)}, plain, out);
 }
 
-/* What is kept of a row: sealed text to be, and its addresses. */
-struct kept_contacts {
-	struct buf plain;
-	struct address_hash hashes[CONTACTS_MAX];
-	size_t count;
-};
-
-static void kept_wipe(struct kept_contacts *kept)
+void kept_wipe(struct kept_contacts *kept)
 {
 	buf_wipe(&kept->plain);
 }
@@ -87,15 +69,6 @@ static bool is_erased(const struct contact *c)
 	return false;
 }
 
-/* ---- erasing an address ---- */
-
-/* Whoever has an address, or a role that a list says was erased. */
-struct leaving {
-	const struct address_hash *gone; /* NULL: none */
-	const struct contact *list;
-	size_t count;
-};
-
 static bool leaves(const struct leaving *l, const char *role, const struct address_hash *hash)
 {
 	if (l->gone && memcmp(hash, l->gone, sizeof(*hash)) == 0)
@@ -106,8 +79,8 @@ static bool leaves(const struct leaving *l, const char *role, const struct addre
 	return false;
 }
 
-static void keep_others(struct taking *t, const json_t *all, const struct leaving *leaving, struct kept_contacts *ret,
-                        size_t *ret_gone)
+void contacts_keep_others(struct taking *t, const json_t *all, const struct leaving *leaving, struct kept_contacts *ret,
+                          size_t *ret_gone)
 {
 	struct jsonw w = jsonw(&ret->plain);
 	const char *role;
@@ -132,60 +105,6 @@ static void keep_others(struct taking *t, const json_t *all, const struct leavin
 	jw_end_obj(&w);
 }
 
-/* A row that does not open is erased whole: what is in it cannot be told. */
-static enum err erase_from(struct taking *t, struct contacts_row row, const struct address_hash *gone, size_t *count)
-{
-	__cleanup_json json_t *all = NULL;
-	__cleanup(kept_wipe) struct kept_contacts kept = {.plain = BUF_INIT(CONTACTS_PLAIN_MAX)};
-	__cleanup_buf struct buf sealed = BUF_INIT(2 * CONTACTS_PLAIN_MAX);
-	const struct leaving leaving = {.gone = gone};
-	size_t erased = 0;
-	enum err err = contacts_open(t->keyring, &row, &all);
-	if (err != OK && err != ERR_SEAL && err != ERR_INVALID && err != ERR_NOT_FOUND)
-		return err;
-	if (err == OK)
-		keep_others(t, all, &leaving, &kept, &erased);
-	else
-		erased = 1;
-	err = kept.plain.err;
-	if (err == OK && kept.count > 0)
-		err = seal_row(t, row.license_key, buf_text(&kept.plain), &sealed);
-	if (err != OK)
-		return err;
-	row.sealed = buf_text(&sealed);
-	row.digest = (struct str){0};
-	row.erased = kept.count > 0 ? NULL : "erased";
-	row.updated_at = t->at;
-	*count += erased;
-	return store_contacts_put(t->tx, &row, kept.hashes, kept.count);
-}
-
-/* From every row of contacts, and from the mail. */
-static enum err erase_address(struct taking *t, const struct address_hash *gone, struct contacts_forgotten *counts)
-{
-	struct contacts_row *rows = NULL;
-	size_t count = 0;
-	enum err err = store_contacts_by_address(t->tx, gone, &t->arena, &rows, &count);
-	for (size_t i = 0; err == OK && i < count; i++)
-		err = erase_from(t, rows[i], gone, &counts->contacts);
-	return err == OK ? store_mail_erase(t->tx, gone, &counts->mails) : err;
-}
-
-/* Whether what is sealed there is that address. What does not open counts: it cannot be told. */
-static bool sealed_is(struct taking *t, struct seal_place place, struct str sealed, const struct address_hash *gone)
-{
-	__cleanup(buf_wipe) struct buf plain = BUF_INIT(CONTACTS_PLAIN_MAX);
-	struct address_hash hash;
-	if (unseal(t->keyring, place, sealed, &plain) != OK)
-		return true;
-	return address_hash(&t->key, buf_text(&plain), &hash) == OK && memcmp(&hash, gone, sizeof(hash)) == 0;
-}
-
-static bool lookup_is(struct taking *t, struct str client_key, struct str sealed, const struct address_hash *gone)
-{
-	return sealed_is(t, (struct seal_place){"licenses", "contact", client_key}, sealed, gone);
-}
-
 /* ---- RTBF ---- */
 
 /* The tenant's look-up may name the same person. */
@@ -195,7 +114,7 @@ static enum err erase_lookup_of(struct taking *t, struct str tenant, const struc
 	enum err err = tenant.len ? store_license_get(t->tx, tenant, &t->arena, &l) : ERR_NOT_FOUND;
 	if (err == ERR_NOT_FOUND)
 		return OK;
-	if (err == OK && l.contact_sealed.len && lookup_is(t, tenant, l.contact_sealed, gone))
+	if (err == OK && l.contact_sealed.len && contacts_lookup_is(t, tenant, l.contact_sealed, gone))
 		err = store_license_contact_clear(t->tx, tenant);
 	return err;
 }
@@ -216,7 +135,7 @@ static enum err erase_role(struct taking *t, const struct contacts_row *row, con
 		return OK;
 	err = store_suppression_put(t->tx, &gone, SUPPRESSION_ERASED, t->at);
 	if (err == OK)
-		err = erase_address(t, &gone, &counts);
+		err = contacts_erase_address(t, &gone, &counts);
 	return err == OK ? erase_lookup_of(t, tenant, &gone) : err;
 }
 
@@ -273,7 +192,7 @@ static enum err put_row(struct taking *t, struct contacts_row *row, const struct
 {
 	__cleanup_buf struct buf sealed = BUF_INIT(2 * CONTACTS_PLAIN_MAX);
 	if (kept->count > 0) {
-		enum err err = seal_row(t, row->license_key, buf_text(&kept->plain), &sealed);
+		enum err err = contacts_seal(t, row->license_key, buf_text(&kept->plain), &sealed);
 		if (err != OK)
 			return err;
 		row->sealed = buf_text(&sealed);
@@ -355,7 +274,7 @@ static enum err doubt(struct taking *t, struct contacts_row *row, const struct c
 	enum err err = contacts_open(t->keyring, row, &all);
 	if (err != OK)
 		return err == ERR_SEAL || err == ERR_INVALID ? OK : err;
-	keep_others(t, all, &leaving, &kept, &gone);
+	contacts_keep_others(t, all, &leaving, &kept, &gone);
 	if (gone == 0 || kept.plain.err != OK)
 		return kept.plain.err;
 	row->digest = (struct str){0};
@@ -387,7 +306,7 @@ static enum err move(struct taking *t, struct contacts_row *row, const char *to)
 	size_t gone = 0;
 	enum err err = contacts_open(t->keyring, row, &all);
 	if (err == OK)
-		keep_others(t, all, &nobody, &kept, &gone);
+		contacts_keep_others(t, all, &nobody, &kept, &gone);
 	row->license_key = to;
 	row->digest = row->sealed = (struct str){0};
 	if (kept.count > 0)
@@ -417,84 +336,4 @@ enum err contacts_rename(struct store_tx *tx, const struct keyring *k, struct st
 	if (err == ERR_NOT_FOUND)
 		err = move(&t, &row, key);
 	return err == OK ? store_contacts_delete(tx, from) : err;
-}
-
-/* ---- forgotten ---- */
-
-struct lookup_walk {
-	struct taking *t;
-	const struct address_hash *gone;
-	const char **keys;
-	size_t count, cap;
-};
-
-static enum err note_lookup(void *arg, const char *client_key, const struct license_row *l)
-{
-	struct lookup_walk *walk = arg;
-	if (!l->contact_sealed.len || !lookup_is(walk->t, str_of(client_key), l->contact_sealed, walk->gone))
-		return OK;
-	if (walk->count == walk->cap) {
-		const size_t cap = walk->cap ? 2 * walk->cap : 16;
-		const char **longer = arena_alloc(&walk->t->arena, cap * sizeof(*longer));
-		if (!longer)
-			return ERR_NOMEM;
-		if (walk->count)
-			memcpy(longer, walk->keys, walk->count * sizeof(*longer));
-		walk->keys = longer;
-		walk->cap = cap;
-	}
-	const char *key = arena_strz(&walk->t->arena, str_of(client_key));
-	if (!key)
-		return ERR_NOMEM;
-	walk->keys[walk->count++] = key;
-	return OK;
-}
-
-static enum err erase_lookups(struct taking *t, const struct address_hash *gone, size_t *ret_count)
-{
-	struct lookup_walk walk = {.t = t, .gone = gone};
-	enum err err = store_license_each(t->tx, note_lookup, &walk);
-	for (size_t i = 0; err == OK && i < walk.count; i++)
-		err = store_license_contact_clear(t->tx, str_of(walk.keys[i]));
-	*ret_count = walk.count;
-	return err;
-}
-
-static enum err erase_accounts(struct taking *t, const struct address_hash *gone, size_t *ret_count)
-{
-	struct github_email *emails = NULL;
-	size_t count = 0;
-	enum err err = store_github_emails(t->tx, &t->arena, &emails, &count);
-	for (size_t i = 0; err == OK && i < count; i++) {
-		const struct str id = str_of(emails[i].account_id);
-		if (!sealed_is(t, (struct seal_place){"github_accounts", "email", id}, emails[i].sealed, gone))
-			continue;
-		err = store_github_email_clear(t->tx, id);
-		++*ret_count;
-	}
-	return err;
-}
-
-enum err contacts_forget(struct store_tx *tx, const struct keyring *k, struct str email, int64_t at,
-                         struct contacts_forgotten *ret)
-{
-	__cleanup(taking_release) struct taking t = {0};
-	struct address_hash gone;
-	enum suppression before = SUPPRESSION_NONE;
-	*ret = (struct contacts_forgotten){0};
-	enum err err = taking_init(&t, tx, k, at);
-	if (err == OK)
-		err = address_hash(&t.key, email, &gone);
-	if (err == OK)
-		err = store_suppression_get(tx, &gone, &before);
-	if (err == OK)
-		err = store_suppression_put(tx, &gone, SUPPRESSION_FORGOTTEN, at);
-	if (err == OK)
-		err = erase_address(&t, &gone, ret);
-	if (err == OK)
-		err = erase_lookups(&t, &gone, &ret->lookups);
-	if (err == OK)
-		err = erase_accounts(&t, &gone, &ret->accounts);
-	ret->known = before == SUPPRESSION_FORGOTTEN;
-	return err;
 }
