@@ -139,9 +139,9 @@ static enum err give_back(struct store_tx *tx, const struct delivery_outcome *o)
 }
 
 /* Whoever holds it now: it has arrived. */
-static enum err note_delivered(struct store_tx *tx, const struct delivery_outcome *o)
+static enum err note_delivered(struct store_tx *tx, const struct delivery_outcome *o, int64_t *ret_changed)
 {
-	return sql_run(tx, NULL,
+	return sql_run(tx, ret_changed,
 	               "UPDATE deliveries SET status = 'delivered', ready = 0, lease_until = 0, lease_owner = NULL, "
 	               "attempts = attempts + 1, next_attempt_at = 0, last_attempt_at = $1, last_status = $2, "
 	               "last_error = NULL, duration_ms = $3, finished_at = $1 WHERE id = $4 AND status = 'pending'",
@@ -161,7 +161,8 @@ static enum err note_failed(struct store_tx *tx, const struct delivery_outcome *
 	               V_INT(o->lease_until), V_Z(o->owner));
 }
 
-/* Also where the lease was lost: it was made. Not where the delivery has gone meanwhile. */
+/* An attempt that the delivery's own row does not tell: it failed, or another server was first. Not where the delivery
+ * has gone meanwhile. */
 static enum err note_attempt(struct store_tx *tx, const struct delivery_outcome *o)
 {
 	return sql_run(tx, NULL,
@@ -175,9 +176,10 @@ enum err store_delivery_finish(struct store_tx *tx, const struct delivery_outcom
 {
 	if (o->result == DELIVERY_GIVEN_BACK)
 		return give_back(tx, o);
-	enum err err = note_attempt(tx, o);
-	if (err == OK)
-		err = o->result == DELIVERY_DELIVERED ? note_delivered(tx, o) : note_failed(tx, o);
+	int64_t delivered = 0;
+	enum err err = o->result == DELIVERY_DELIVERED ? note_delivered(tx, o, &delivered) : note_failed(tx, o);
+	if (err == OK && delivered == 0)
+		err = note_attempt(tx, o);
 	return err == OK ? promote(tx, o->endpoint, o->lane) : err;
 }
 
@@ -199,10 +201,19 @@ enum err store_deliveries_next(struct store_tx *tx, const char *endpoint, int64_
 #define AS_NEW                                                                                                         \
 	"status = 'pending', attempts = 0, next_attempt_at = 0, lease_until = 0, lease_owner = NULL, finished_at = 0"
 
+/* The attempt that delivered stands in the delivery's row, which begins anew now. */
+#define KEEP_LAST_ATTEMPT                                                                                              \
+	"INSERT INTO delivery_attempts (delivery, number, at, status, error, duration_ms) SELECT d.id, "                   \
+	"(SELECT coalesce(max(a.number), 0) + 1 FROM delivery_attempts a WHERE a.delivery = d.id), d.last_attempt_at, "    \
+	"d.last_status, d.last_error, d.duration_ms FROM deliveries d WHERE d.status = 'delivered' AND "
+
 enum err store_delivery_replay(struct store_tx *tx, int64_t id, int64_t now)
 {
 	tx->deliveries_queued = true;
-	enum err err =
+	enum err err = sql_run(tx, NULL, KEEP_LAST_ATTEMPT "d.id = $1", V_INT(id));
+	if (err != OK)
+		return err;
+	err =
 	    sql_run_one(tx, ERR_CONFLICT, "UPDATE deliveries SET ready = 1, " AS_NEW " WHERE id = $1 AND lease_until <= $2",
 	                V_INT(id), V_INT(now));
 	if (err != ERR_CONFLICT)
@@ -214,6 +225,10 @@ enum err store_delivery_replay(struct store_tx *tx, int64_t id, int64_t now)
 
 static enum err replay_known(struct store_tx *tx, const struct replaying *r, int64_t *ret_count)
 {
+	enum err err = sql_run(tx, NULL, KEEP_LAST_ATTEMPT "d.endpoint = $1 AND d.event_seq > $2 AND d.event_seq <= $3",
+	                       V_Z(r->endpoint), V_INT(r->after), V_INT(r->until));
+	if (err != OK)
+		return err;
 	return sql_run(tx, ret_count,
 	               "UPDATE deliveries SET ready = 0, " AS_NEW " WHERE endpoint = $1 AND event_seq > $2 "
 	               "AND event_seq <= $3 AND lease_until <= $4",
@@ -363,8 +378,10 @@ enum err store_delivery_attempts(struct store_tx *tx, int64_t id, size_t max, st
 {
 	__cleanup(rows_close) struct rows r =
 	    sql_query(tx,
-	              "SELECT number, at, status, error, duration_ms FROM delivery_attempts WHERE delivery = $1 "
-	              "ORDER BY number DESC LIMIT $2",
+	              "SELECT number, at, status, error, duration_ms FROM delivery_attempts WHERE delivery = $1 UNION ALL "
+	              "SELECT (SELECT coalesce(max(number), 0) + 1 FROM delivery_attempts WHERE delivery = $1), "
+	              "last_attempt_at, last_status, last_error, duration_ms FROM deliveries WHERE id = $1 "
+	              "AND status = 'delivered' ORDER BY 1 DESC LIMIT $2",
 	              V_INT(id), V_INT(max));
 	struct row_list list = {.arena = a, .item_size = sizeof(struct delivery_attempt)};
 	while (rows_next(&r)) {

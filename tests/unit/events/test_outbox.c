@@ -309,7 +309,7 @@ static void assert_attempts(struct outbox *o, int64_t id, const char *want)
 	assert_int_equal(store_delivery_attempts(o->tx, id, 3, &o->arena, &at, &n), OK);
 	for (size_t i = 0; i < n; i++) {
 		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%d:%s@%d", i ? " " : "", (int)at[i].number,
-		         at[i].error, (int)(at[i].at - NOW));
+		         at[i].error ? at[i].error : "delivered", (int)(at[i].at - NOW));
 		assert_int_equal(at[i].status, 500);
 		assert_int_equal(at[i].duration_ms, 7);
 	}
@@ -342,6 +342,37 @@ static void every_attempt_is_kept_through_replays_and_goes_with_its_delivery(voi
 	assert_attempts(o, first.id, "");
 	finish(o, &fifth, "me", DELIVERY_DEAD, NOW + 20001); /* a word about one that is gone */
 	assert_attempts(o, first.id, "");
+}
+
+static void the_attempt_that_delivered_is_kept_too(void **state)
+{
+	struct outbox *o = *state;
+	size_t n;
+	int64_t queued = 0;
+	endpoint(o, "e", NULL, 0);
+	happens(o, "tenant.enabled", "a");
+	const struct delivery_claim first = *claim(o, "e", "me", NOW, 1, &n);
+	finish(o, &first, "me", DELIVERY_FAILED, NOW + 1);
+	const struct delivery_claim second = *claim(o, "e", "me", NOW + 6000, 1, &n);
+	finish(o, &second, "me", DELIVERY_DELIVERED, NOW + 6001);
+	assert_attempts(o, first.id, "2:delivered@6001 1:status@1");
+	assert_int_equal(store_delivery_replay(o->tx, first.id, NOW + 7000), OK);
+	assert_attempts(o, first.id, "2:delivered@6001 1:status@1");
+	const struct delivery_claim third = *claim(o, "e", "me", NOW + 7000, 1, &n);
+	finish(o, &third, "me", DELIVERY_DELIVERED, NOW + 7001);
+	assert_attempts(o, first.id, "3:delivered@7001 2:delivered@6001 1:status@1");
+	const struct replaying range = {.endpoint = "e", .after = 0, .until = 1, .now = NOW + 8000};
+	assert_int_equal(store_deliveries_replay(o->tx, &range, &queued), OK);
+	assert_attempts(o, first.id, "3:delivered@7001 2:delivered@6001 1:status@1");
+
+	/* two that thought it was theirs: both were made */
+	const struct delivery_claim mine = *claim(o, "e", "me", NOW + 8000, 1, &n);
+	const struct delivery_claim theirs = *claim(o, "e", "other", NOW + 8000 + LEASE, 1, &n);
+	finish(o, &theirs, "other", DELIVERY_DELIVERED, NOW + 40000);
+	finish(o, &mine, "me", DELIVERY_DELIVERED, NOW + 40001);
+	struct delivery_attempt *at;
+	assert_int_equal(store_delivery_attempts(o->tx, first.id, 10, &o->arena, &at, &n), OK);
+	assert_int_equal(n, 5);
 }
 
 /* Ids of the events, the newest first. */
@@ -501,6 +532,7 @@ int main(void)
 	    T(when_the_next_is_due),
 	    T(one_dead_letter_is_replayed),
 	    T(every_attempt_is_kept_through_replays_and_goes_with_its_delivery),
+	    T(the_attempt_that_delivered_is_kept_too),
 	    T(the_list_is_filtered_by_all_that_is_asked),
 	    T(a_range_is_replayed_in_order_with_what_was_never_sent),
 	    T(lists_by_status_and_endpoint_newest_first),
