@@ -1,7 +1,9 @@
 /* metrics.c - the registry. See metrics.h; format: Prometheus text exposition 0.0.4.
  *
  * Metrics hang in a list kept in order of name, so that rendering is one pass and every family stands together. The
- * lock guards the list; values are atomics that hot paths touch without it. */
+ * lock guards the list; values are atomics that hot paths touch without it. What is asked when rendered may look into
+ * the database: the lock is let go meanwhile, so that nobody who counts waits for that, and `rendering` keeps what is
+ * being asked from being forgotten. `rendering` is taken before the lock. */
 #include "base/metrics.h"
 
 #include <assert.h>
@@ -30,10 +32,11 @@ struct metric {
 	enum kind kind;
 	_Atomic int64_t value; /* of a histogram: sum in microseconds */
 	_Atomic int64_t counts[BUCKETS];
-	int64_t (*fn)(void *arg); /* instead of value; under lock, with arg */
+	int64_t (*fn)(void *arg); /* instead of value */
 	void *arg;
 };
 
+static pthread_mutex_t rendering = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct metric *first;
 static struct metric dummy;
@@ -111,6 +114,7 @@ void metric_gauge_fn(const char *name, const char *help, const char *labels, int
 
 void metric_forget(void *arg)
 {
+	pthread_mutex_lock(&rendering);
 	pthread_mutex_lock(&lock);
 	struct metric **at = &first;
 	while (*at) {
@@ -124,6 +128,7 @@ void metric_forget(void *arg)
 		}
 	}
 	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&rendering);
 }
 
 void metric_add(struct metric *m, int64_t n)
@@ -186,8 +191,20 @@ static void write_histogram(struct buf *out, const struct metric *m)
 	buf_printf(out, "%lld\n", (long long)count); /* the very sum of the buckets, as readers check */
 }
 
+/* With both locks held. */
+static int64_t ask(const struct metric *m)
+{
+	int64_t (*const fn)(void *arg) = m->fn;
+	void *const arg = m->arg;
+	pthread_mutex_unlock(&lock);
+	const int64_t value = fn(arg);
+	pthread_mutex_lock(&lock);
+	return value;
+}
+
 void metrics_render(struct buf *out)
 {
+	pthread_mutex_lock(&rendering);
 	pthread_mutex_lock(&lock);
 	const char *family = "";
 	for (const struct metric *m = first; m; m = m->next) {
@@ -199,8 +216,9 @@ void metrics_render(struct buf *out)
 			continue;
 		}
 		write_name(out, m, "", NULL);
-		buf_int(out, m->fn ? m->fn(m->arg) : metric_value(m));
+		buf_int(out, m->fn ? ask(m) : metric_value(m));
 		buf_char(out, '\n');
 	}
 	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(&rendering);
 }

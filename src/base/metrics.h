@@ -14,8 +14,8 @@ struct metric *metric_counter(const char *name, const char *help, const char *la
 struct metric *metric_gauge(const char *name, const char *help, const char *labels);
 /* Seconds, buckets 1 ms to 30 s. */
 struct metric *metric_histogram(const char *name, const char *help, const char *labels);
-/* Asked when rendered, under the registry's lock: fn must not register or forget. arg must live as long as the process,
- * or be withdrawn with metric_forget(arg), after which fn is not running. Registering again replaces fn and arg. */
+/* Asked when rendered; it may take its time, and must not forget. arg must live as long as the process, or be withdrawn
+ * with metric_forget(arg), after which fn is not running. Registering again replaces fn and arg. */
 void metric_gauge_fn(const char *name, const char *help, const char *labels, int64_t (*fn)(void *arg), void *arg);
 void metric_forget(void *arg);
 

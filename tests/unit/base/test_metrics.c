@@ -120,6 +120,31 @@ static void threads_count_together(void **state)
 	assert_int_equal(metric_value(metric_histogram("t_shared_seconds", "Observed by all.", NULL)), THREADS * ROUNDS);
 }
 
+static void *count_once(void *arg)
+{
+	metric_inc(metric_counter("t_beside_total", "Counted while a gauge is asked.", NULL));
+	return arg;
+}
+
+/* As a count in the database is, which takes until the counter beside it is done. */
+static int64_t asked_slowly(void *arg)
+{
+	pthread_t counting;
+	assert_int_equal(pthread_create(&counting, NULL, count_once, NULL), 0);
+	pthread_join(counting, NULL);
+	return *(const int *)arg;
+}
+
+static void nobody_waits_for_a_gauge_that_is_asked(void **state)
+{
+	(void)state;
+	int here = 7;
+	metric_gauge_fn("t_slow", "Asked slowly.", NULL, asked_slowly, &here);
+	assert_rendered("t_slow 7\n");
+	metric_forget(&here);
+	assert_int_equal(metric_value(metric_counter("t_beside_total", "Counted while a gauge is asked.", NULL)), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -127,6 +152,7 @@ int main(void)
 	    cmocka_unit_test(histograms_count_up_to_infinity),
 	    cmocka_unit_test(gauges_are_asked_until_forgotten),
 	    cmocka_unit_test(threads_count_together),
+	    cmocka_unit_test(nobody_waits_for_a_gauge_that_is_asked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
