@@ -319,6 +319,8 @@ static void turn_done(struct store_job *job, enum err err)
 	if (err != OK) {
 		for (struct attempt *a = d->batch; a; a = a->link)
 			a->noted = false; /* they wait for the next turn */
+		for (struct receiver *r = d->receivers; r; r = r->next)
+			r->held_until = 0; /* so does that */
 		pass_on(d, AFTER_TROUBLE_MS);
 		return;
 	}

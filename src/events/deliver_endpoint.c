@@ -121,7 +121,8 @@ enum err receiver_follow(struct receiver **list, const struct endpoint_row *row,
 	if (!r && !(r = receiver_add(list, row->id)))
 		return ERR_NOMEM;
 	r->seen = true;
-	if ((r->disabled || r->url == NULL || strcmp(r->url, row->url) != 0) && !row->disabled_at) {
+	const bool lifted = r->held_until != 0 && row->held_until == 0;
+	if ((r->disabled || r->url == NULL || lifted || strcmp(r->url, row->url) != 0) && !row->disabled_at) {
 		r->most = ENDPOINT_IN_FLIGHT; /* enabled again, or another one: what it asked for before is over */
 		r->slow_until_mono_ms = 0;
 		r->slow_steps = 0;

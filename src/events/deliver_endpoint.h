@@ -36,7 +36,7 @@ struct receiver {
 	size_t most; /* in flight: fewer after it asked to slow down */
 	unsigned slow_steps;
 	int64_t slow_until_mono_ms;
-	int64_t held_until; /* wall ms: what the row says of that */
+	int64_t held_until; /* wall ms: what the row said of that; 0: nothing, or a turn that may have written it failed */
 };
 
 struct moment {

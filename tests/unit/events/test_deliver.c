@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "events/schedule.h"
+#include "store/sql.h"
 
 /* ---- what is sent ---- */
 
@@ -269,6 +270,58 @@ static void a_restart_holds_back_as_long(void **state)
 	assert_int_equal(w.count, 5);
 }
 
+static void enabling_by_hand_ends_the_pause(void **state)
+{
+	(void)state;
+	struct look l;
+	happens("a");
+	answer(0, OK, 429, 60);
+	pass(10);
+	assert_int_equal(store_write(w.fixture.store, enable_run, NULL), OK);
+	pass(1000);
+	happens("b");
+	assert_int_equal(w.count, 2);
+	(void)newest(&l);
+	assert_int_equal(l.endpoint.held_until, 0);
+	arena_release(&l.arena);
+}
+
+static enum err forbid_claims(struct store_tx *tx, void *arg)
+{
+	(void)arg;
+	return sql_run(tx, NULL,
+	               "CREATE TRIGGER no_claims BEFORE UPDATE OF lease_owner ON deliveries WHEN NEW.lease_owner IS NOT NULL "
+	               "BEGIN SELECT RAISE(ABORT, 'no'); END");
+}
+
+static enum err allow_claims(struct store_tx *tx, void *arg)
+{
+	(void)arg;
+	return sql_run(tx, NULL, "DROP TRIGGER no_claims");
+}
+
+/* What asked to be left alone is put down by a turn that fails: so is it by the next. */
+static void a_pause_is_put_down_by_the_turn_that_succeeds(void **state)
+{
+	(void)state;
+	struct look l;
+	happens("a");
+	happens("a"); /* waits for the one before it */
+	add_endpoint("https://hooks.example.com/b");
+	happens("b");
+	assert_int_equal(w.count, 3);
+	const size_t i = strstr(w.sent[1].url, "/b") ? 1 : 2;
+	assert_int_equal(store_write(w.fixture.store, forbid_claims, NULL), OK);
+	answer(i, OK, 429, 60);
+	answer(0, OK, 204, -1);
+	pass(10);
+	assert_int_equal(store_write(w.fixture.store, allow_claims, NULL), OK);
+	pass(1000);
+	(void)newest(&l);
+	assert_in_range(l.endpoint.held_until - clock_wall_ms(&w.fixture.clock.clock), 50000, 60000);
+	arena_release(&l.arena);
+}
+
 /* Whatever the row says, nobody is left alone for more than an hour. */
 static enum err hold_for_ever(struct store_tx *tx, void *arg)
 {
@@ -406,6 +459,8 @@ int main(void)
 	    T(what_waits_is_held_back_with_it),
 	    T(answers_of_one_moment_slow_down_once),
 	    T(a_restart_holds_back_as_long),
+	    T(enabling_by_hand_ends_the_pause),
+	    T(a_pause_is_put_down_by_the_turn_that_succeeds),
 	    T(a_wrong_clock_costs_an_hour),
 	    T(one_that_is_gone_gets_nothing_until_it_is_enabled),
 	    T(what_could_not_be_made_is_made_soon_and_costs_no_attempt),
