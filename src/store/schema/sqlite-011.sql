@@ -21,6 +21,9 @@ CREATE TABLE deliveries_anew (
 	UNIQUE (endpoint, event_seq)
 ) STRICT;
 INSERT INTO deliveries_anew SELECT * FROM deliveries;
+-- An id that was given is not given again, though its delivery is gone.
+DELETE FROM sqlite_sequence WHERE name = 'deliveries_anew';
+UPDATE sqlite_sequence SET name = 'deliveries_anew' WHERE name = 'deliveries';
 DROP TABLE deliveries;
 ALTER TABLE deliveries_anew RENAME TO deliveries;
 CREATE INDEX deliveries_due ON deliveries (endpoint, next_attempt_at, event_seq) WHERE status = 'pending' AND ready = 1;
@@ -39,6 +42,9 @@ CREATE TABLE delivery_attempts (
 	duration_ms INTEGER NOT NULL,
 	PRIMARY KEY (delivery, number)
 ) STRICT, WITHOUT ROWID;
+-- Of those before, the last one is known.
+INSERT INTO delivery_attempts SELECT id, attempts, last_attempt_at, last_status, last_error, duration_ms FROM deliveries
+	WHERE attempts > 0 AND status <> 'delivered';
 
 -- Deliveries of one tenant's events.
 CREATE INDEX deliveries_event ON deliveries (event_seq);
@@ -46,7 +52,7 @@ CREATE INDEX deliveries_event ON deliveries (event_seq);
 -- Until when the endpoint asked to be left alone (429): for all servers, and through their restarts.
 ALTER TABLE endpoints ADD COLUMN held_until INTEGER NOT NULL DEFAULT 0;
 
--- As above.
+-- Its check in other words, as that of deliveries.
 CREATE TABLE contacts_anew (
 	license_key  TEXT PRIMARY KEY NOT NULL,
 	entitlement  TEXT,  -- NULL: the license_key is it

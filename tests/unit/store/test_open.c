@@ -119,7 +119,11 @@ static void what_version_10_held_is_there(void **state)
 	        "disabled_at, disabled_after) VALUES ('e', 'https://a/', 1, 0, x'01', 'k', 0, 5, 0, 0);"
 	        "INSERT INTO deliveries (endpoint, event_seq, event_id, lane, status, ready, attempts, created_at, "
 	        "next_attempt_at, lease_until, last_attempt_at, last_status, duration_ms, finished_at) "
-	        "VALUES ('e', 7, 'evt', 't', 'dead', 0, 10, 1, 0, 0, 2, 500, 3, 4);"
+	        "VALUES ('e', 7, 'evt', 't', 'dead', 0, 10, 1, 0, 0, 2, 500, 3, 4), "
+	        "('e', 8, 'evt', 't', 'delivered', 0, 1, 1, 0, 0, 2, 200, 3, 4), "
+	        "('e', 9, 'evt', 't', 'pending', 1, 0, 1, 0, 0, 0, 0, 0, 0), ('e', 10, 'evt', 't', 'dead', 0, 10, 1, 0, 0, 2, "
+	        "500, 3, 4);"
+	        "DELETE FROM deliveries WHERE event_seq = 10;"
 	        "INSERT INTO contacts VALUES ('E-1', NULL, 't', x'0102', 'k', x'03', NULL, 6), "
 	        "('E-2', 'E-3', NULL, NULL, NULL, NULL, 'erased', 7);"
 	        "INSERT INTO market_passed (raw_hash, at) VALUES (x'04', 8);");
@@ -131,7 +135,11 @@ static void what_version_10_held_is_there(void **state)
 	} rows[] = {
 	    {"SELECT created_at FROM endpoints WHERE id = 'e' AND held_until = 0", 5},
 	    {"SELECT event_seq FROM deliveries WHERE status = 'dead'", 7},
-	    {"SELECT count(*) FROM delivery_attempts", 0},
+	    {"SELECT seq FROM sqlite_sequence WHERE name = 'deliveries'", 4},
+	    {"SELECT count(*) FROM delivery_attempts", 1},
+	    {"SELECT number FROM delivery_attempts WHERE delivery = 1 AND at = 2 AND status = 500 AND error IS NULL AND "
+	     "duration_ms = 3",
+	     10},
 	    {"SELECT updated_at FROM contacts WHERE license_key = 'E-1' AND tenant = 't' AND contacts = x'0102' AND "
 	     "contacts_key = 'k' AND digest = x'03' AND entitlement IS NULL AND erased IS NULL",
 	     6},
