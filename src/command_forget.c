@@ -2,7 +2,7 @@
  *
  * One transaction: rows of contacts, the mail that waits or is on record, contacts of look-ups, billing addresses of
  * GitHub accounts. What stays is a keyed hash of the address, so that nothing brings it back. The work is
- * src/market/contacts.c's. */
+ * src/market/contacts_forget.c's. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

@@ -209,13 +209,18 @@ static void write_attempt(struct jsonw *w, const struct delivery_attempt *a)
 	jw_end_obj(w);
 }
 
+static void no_such_delivery(struct request *req)
+{
+	reply_problem(req, 404, "no_such_delivery", "no delivery has this id", NULL, 0);
+}
+
 /* False: answered 404. */
 static bool id_of_path(struct request *req, int64_t *ret)
 {
 	struct str text;
 	if (segment_decode(&req->arena, req->params.part[0], &text) && str_to_int64(text, ret) == OK && *ret > 0)
 		return true;
-	reply_problem(req, 404, "no_such_delivery", "no delivery has this id", NULL, 0);
+	no_such_delivery(req);
 	return false;
 }
 
@@ -230,7 +235,7 @@ void admin_delivery(struct request *req, void *room)
 		return;
 	enum err err = store_read(((const struct admin *)room)->connect->store, one_read, &o);
 	if (err == ERR_NOT_FOUND) {
-		reply_problem(req, 404, "no_such_delivery", "no delivery has this id", NULL, 0);
+		no_such_delivery(req);
 		return;
 	}
 	jw_obj(&w);
@@ -323,7 +328,7 @@ static void replay_reply(struct request *req, void *room)
 	}
 	if (r->err == ERR_NOT_FOUND) {
 		if (r->delivery)
-			reply_problem(req, 404, "no_such_delivery", "no delivery has this id", NULL, 0);
+			no_such_delivery(req);
 		else
 			reply_problem(req, 404, "no_such_endpoint", "no endpoint has this id", NULL, 0);
 		return;

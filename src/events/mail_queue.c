@@ -76,33 +76,22 @@ static enum err queue(const struct following *f, enum mail_kind kind, const stru
 }
 
 /* An evaluation that begins anew has one end. */
-static enum err follow_started(const struct following *f, const struct event_row *e, const char *entitlement)
+static enum err follow_started(const struct following *f, const struct event_row *e, const char *entitlement,
+                               const struct evaluation_row *ev)
 {
-	struct evaluation_row ev = {0};
 	enum err err = store_mail_cancel(f->tx, mail_kind_name(MAIL_ENDING), str_of(entitlement), "begun_anew", f->now);
 	if (err != OK || e->at + FRESH_MS <= f->now)
 		return err;
-	err = store_evaluation_get(f->tx, str_of(entitlement), &ev);
-	if (err != OK && err != ERR_NOT_FOUND)
+	err = queue(f, MAIL_WELCOME, e, entitlement, f->now, e->at + FRESH_MS, ev->ends_at);
+	if (err != OK || ev->ends_at == 0)
 		return err;
-	err = queue(f, MAIL_WELCOME, e, entitlement, f->now, e->at + FRESH_MS, ev.ends_at);
-	if (err != OK || ev.ends_at == 0)
-		return err;
-	const int64_t remind_at = ev.ends_at - f->rules->ending_ms;
+	const int64_t remind_at = ev->ends_at - f->rules->ending_ms;
 	/* It may be asked again until the end: an evaluation can be extended meanwhile. */
-	return queue(f, MAIL_ENDING, e, entitlement, remind_at > f->now ? remind_at : f->now, ev.ends_at, ev.ends_at);
+	return queue(f, MAIL_ENDING, e, entitlement, remind_at > f->now ? remind_at : f->now, ev->ends_at, ev->ends_at);
 }
 
-/* The reports have all the vendor's apps; the mails speak of the one that is served here. */
-static enum err is_ours(const struct following *f, struct str entitlement, bool *ret)
-{
-	struct evaluation_row ev = {.ours = true};
-	enum err err = store_evaluation_get(f->tx, entitlement, &ev);
-	*ret = ev.ours;
-	return err == ERR_NOT_FOUND ? OK : err;
-}
-
-/* The licence of another marketplace has no contact here. */
+/* The licence of another marketplace has no contact here. The reports have all the vendor's apps; the mails speak of
+ * the one that is served here. */
 static enum err follow_event(const struct following *f, const struct event_row *e)
 {
 	__cleanup_json json_t *whole = NULL;
@@ -114,12 +103,12 @@ static enum err follow_event(const struct following *f, const struct event_row *
 	if (!data || json_get_str(data, "entitlement", &entitlement) != JSON_GOT ||
 	    json_get_str(data, "marketplace", &marketplace) != JSON_GOT || !str_eqz(marketplace, "atlassian"))
 		return OK;
-	bool ours = false;
-	err = is_ours(f, entitlement, &ours);
-	if (err != OK || !ours)
+	struct evaluation_row ev = {.ours = true};
+	err = store_evaluation_get(f->tx, entitlement, &ev);
+	if ((err != OK && err != ERR_NOT_FOUND) || !ev.ours)
 		return err;
 	if (strcmp(e->type, "trial.started") == 0)
-		return follow_started(f, e, entitlement.ptr);
+		return follow_started(f, e, entitlement.ptr, &ev);
 	err = store_mail_cancel(f->tx, mail_kind_name(MAIL_ENDING), entitlement, "over", f->now);
 	if (err == OK && strcmp(e->type, "trial.expired") == 0)
 		err = queue(f, MAIL_EXPIRED, e, entitlement.ptr, f->now, e->at + FRESH_MS, 0);

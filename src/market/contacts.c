@@ -230,7 +230,7 @@ static enum err replace(struct taking *t, const struct contacts_row *before, str
 
 static enum err take(struct taking *t, struct contacts_row *row, const struct contact *list, size_t count, bool silent)
 {
-	struct kept_contacts kept = {.plain = BUF_INIT(CONTACTS_PLAIN_MAX)};
+	__cleanup(kept_wipe) struct kept_contacts kept = {.plain = BUF_INIT(CONTACTS_PLAIN_MAX)};
 	struct contacts_row before = {0};
 	enum err err = store_contacts_get(t->tx, str_of(row->license_key), &t->arena, &before);
 	if (err == OK)
@@ -242,10 +242,7 @@ static enum err take(struct taking *t, struct contacts_row *row, const struct co
 	if (err == OK)
 		err = digest_of(t, row, buf_text(&kept.plain), t->digest);
 	row->digest = (struct str){(const char *)t->digest, sizeof(t->digest)};
-	if (err == OK)
-		err = replace(t, &before, row, &kept, silent);
-	buf_wipe(&kept.plain);
-	return err;
+	return err == OK ? replace(t, &before, row, &kept, silent) : err;
 }
 
 enum err contacts_take(struct store_tx *tx, const struct keyring *k, struct str license_key, struct str entitlement,
@@ -255,12 +252,12 @@ enum err contacts_take(struct store_tx *tx, const struct keyring *k, struct str 
 	enum err err = taking_init(&t, tx, k, at);
 	if (err != OK)
 		return err;
-	struct contacts_row row = {.license_key = arena_strz(&t.arena, license_key), .updated_at = at};
-	if (entitlement.len && !str_eq(entitlement, license_key))
-		row.entitlement = arena_strz(&t.arena, entitlement);
-	if (tenant.len)
-		row.tenant = arena_strz(&t.arena, tenant);
-	if (!row.license_key || (tenant.len && !row.tenant))
+	const bool apart = entitlement.len && !str_eq(entitlement, license_key);
+	struct contacts_row row = {.license_key = arena_strz(&t.arena, license_key),
+	                           .entitlement = apart ? arena_strz(&t.arena, entitlement) : NULL,
+	                           .tenant = tenant.len ? arena_strz(&t.arena, tenant) : NULL,
+	                           .updated_at = at};
+	if (!row.license_key || (apart && !row.entitlement) || (tenant.len && !row.tenant))
 		return ERR_NOMEM;
 	return take(&t, &row, list, count, silent);
 }
@@ -300,7 +297,7 @@ enum err contacts_doubt(struct store_tx *tx, const struct keyring *k, struct str
 
 static enum err move(struct taking *t, struct contacts_row *row, const char *to)
 {
-	struct kept_contacts kept = {.plain = BUF_INIT(CONTACTS_PLAIN_MAX)};
+	__cleanup(kept_wipe) struct kept_contacts kept = {.plain = BUF_INIT(CONTACTS_PLAIN_MAX)};
 	const struct leaving nobody = {0};
 	__cleanup_json json_t *all = NULL;
 	size_t gone = 0;
@@ -310,13 +307,10 @@ static enum err move(struct taking *t, struct contacts_row *row, const char *to)
 	row->license_key = to;
 	row->digest = row->sealed = (struct str){0};
 	if (kept.count > 0)
-		err = kept.plain.err == OK ? put_row(t, row, &kept) : kept.plain.err;
-	else if (err == OK || err == ERR_NOT_FOUND)
-		err = store_contacts_put(t->tx, row, NULL, 0); /* that they were erased is kept too */
-	else if (err == ERR_SEAL || err == ERR_INVALID)
-		err = OK; /* what does not open goes; the report tells it anew */
-	buf_wipe(&kept.plain);
-	return err;
+		return kept.plain.err == OK ? put_row(t, row, &kept) : kept.plain.err;
+	if (err == OK || err == ERR_NOT_FOUND)
+		return store_contacts_put(t->tx, row, NULL, 0);      /* that they were erased is kept too */
+	return err == ERR_SEAL || err == ERR_INVALID ? OK : err; /* what does not open goes; the report tells it anew */
 }
 
 enum err contacts_rename(struct store_tx *tx, const struct keyring *k, struct str from, struct str to, int64_t at)

@@ -131,9 +131,8 @@ enum err store_market_each(struct store_tx *tx,
 	    "t.client_key, CASE m.kind WHEN 'entitlement_number' THEN 1 WHEN 'entitlement_id' THEN 1 WHEN 'sen' THEN 2 "
 	    "WHEN 'addon_license_id' THEN 2 WHEN 'cloud_id' THEN 3 ELSE 4 END, CASE t.status WHEN 'uninstalled' THEN 1 "
 	    "ELSE 0 END, a.last_seen, t.installed_at, l.hosting, CASE m.kind WHEN 'host' THEN m.value END FROM "
-	    "market_licenses l LEFT JOIN market_aliases m ON "
-	    "m.row_key = "
-	    "l.row_key AND m.kind IN ('entitlement_number', 'entitlement_id', 'sen', 'addon_license_id', 'cloud_id', "
+	    "market_licenses l LEFT JOIN market_aliases m ON m.row_key = l.row_key AND m.kind IN ('entitlement_number', "
+	    "'entitlement_id', 'sen', 'addon_license_id', 'cloud_id', "
 	    "'host') LEFT JOIN aliases a ON a.kind = m.kind AND a.value = m.value LEFT JOIN tenants t ON t.client_key = "
 	    "a.client_key WHERE NOT EXISTS (SELECT 1 FROM market_app x WHERE x.app_key <> l.app_key) ORDER BY l.row_key",
 	    NULL, 0);

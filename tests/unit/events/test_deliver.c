@@ -289,9 +289,10 @@ static void enabling_by_hand_ends_the_pause(void **state)
 static enum err forbid_claims(struct store_tx *tx, void *arg)
 {
 	(void)arg;
-	return sql_run(tx, NULL,
-	               "CREATE TRIGGER no_claims BEFORE UPDATE OF lease_owner ON deliveries WHEN NEW.lease_owner IS NOT NULL "
-	               "BEGIN SELECT RAISE(ABORT, 'no'); END");
+	return sql_run(
+	    tx, NULL,
+	    "CREATE TRIGGER no_claims BEFORE UPDATE OF lease_owner ON deliveries WHEN NEW.lease_owner IS NOT NULL "
+	    "BEGIN SELECT RAISE(ABORT, 'no'); END");
 }
 
 static enum err allow_claims(struct store_tx *tx, void *arg)

@@ -114,19 +114,20 @@ static void what_version_10_held_is_there(void **state)
 {
 	struct fixture *f = *state;
 	database_of_version(f, 10);
-	run_sql(f->file,
-	        "INSERT INTO endpoints (id, url, all_types, setting, secret, secret_key, previous_until, created_at, "
-	        "disabled_at, disabled_after) VALUES ('e', 'https://a/', 1, 0, x'01', 'k', 0, 5, 0, 0);"
-	        "INSERT INTO deliveries (endpoint, event_seq, event_id, lane, status, ready, attempts, created_at, "
-	        "next_attempt_at, lease_until, last_attempt_at, last_status, duration_ms, finished_at) "
-	        "VALUES ('e', 7, 'evt', 't', 'dead', 0, 10, 1, 0, 0, 2, 500, 3, 4), "
-	        "('e', 8, 'evt', 't', 'delivered', 0, 1, 1, 0, 0, 2, 200, 3, 4), "
-	        "('e', 9, 'evt', 't', 'pending', 1, 0, 1, 0, 0, 0, 0, 0, 0), ('e', 10, 'evt', 't', 'dead', 0, 10, 1, 0, 0, 2, "
-	        "500, 3, 4);"
-	        "DELETE FROM deliveries WHERE event_seq = 10;"
-	        "INSERT INTO contacts VALUES ('E-1', NULL, 't', x'0102', 'k', x'03', NULL, 6), "
-	        "('E-2', 'E-3', NULL, NULL, NULL, NULL, 'erased', 7);"
-	        "INSERT INTO market_passed (raw_hash, at) VALUES (x'04', 8);");
+	run_sql(
+	    f->file,
+	    "INSERT INTO endpoints (id, url, all_types, setting, secret, secret_key, previous_until, created_at, "
+	    "disabled_at, disabled_after) VALUES ('e', 'https://a/', 1, 0, x'01', 'k', 0, 5, 0, 0);"
+	    "INSERT INTO deliveries (endpoint, event_seq, event_id, lane, status, ready, attempts, created_at, "
+	    "next_attempt_at, lease_until, last_attempt_at, last_status, duration_ms, finished_at) "
+	    "VALUES ('e', 7, 'evt', 't', 'dead', 0, 10, 1, 0, 0, 2, 500, 3, 4), "
+	    "('e', 8, 'evt', 't', 'delivered', 0, 1, 1, 0, 0, 2, 200, 3, 4), "
+	    "('e', 9, 'evt', 't', 'pending', 1, 0, 1, 0, 0, 0, 0, 0, 0), ('e', 10, 'evt', 't', 'dead', 0, 10, 1, 0, 0, 2, "
+	    "500, 3, 4);"
+	    "DELETE FROM deliveries WHERE event_seq = 10;"
+	    "INSERT INTO contacts VALUES ('E-1', NULL, 't', x'0102', 'k', x'03', NULL, 6), "
+	    "('E-2', 'E-3', NULL, NULL, NULL, NULL, 'erased', 7);"
+	    "INSERT INTO market_passed (raw_hash, at) VALUES (x'04', 8);");
 	assert_int_equal(fixture_open(f, 1000, false), OK);
 	assert_int_equal(ask_int(f->file, "PRAGMA user_version"), NEWEST);
 	static const struct {
