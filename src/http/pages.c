@@ -36,11 +36,10 @@ static ssize_t fill(void *reader, uint64_t position, char *out, size_t room)
 {
 	(void)position;
 	struct reader *r = reader;
-	while (r->taken == r->text.len && r->more) {
-		conn_deadline_again(r->conn);
+	conn_deadline_again(r->conn);
+	while (r->taken == r->text.len && r->more)
 		if (read_next(r) != OK)
 			return MHD_CONTENT_READER_END_WITH_ERROR;
-	}
 	const size_t left = r->text.len - r->taken, n = left < room ? left : room;
 	if (n == 0)
 		return MHD_CONTENT_READER_END_OF_STREAM;

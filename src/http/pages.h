@@ -1,8 +1,8 @@
 /* pages.h - a long answer, made page by page while its client takes it: it costs the memory of a page, however long.
  *
  * The first page is made before anything is sent, so that its failure is answered like any other; a failure later cuts
- * the connection, which a client sees as a body without an end. The request's time begins anew with each page: a slow
- * client that goes on reading gets all of it. */
+ * the connection, which a client sees as a body without an end. The request's time begins anew with each block that is
+ * taken: a slow client that goes on reading gets all of it. */
 #pragma once
 #include "base/arena.h"
 #include "base/buf.h"

@@ -183,6 +183,29 @@ static void a_client_that_reads_slowly_goes_on(void **state)
 	test_server_free(t, 1000);
 }
 
+/* A page may take its client longer than a request may last. */
+static void a_large_page_is_waited_for(void **state)
+{
+	(void)state;
+	static char got[6 * 1024 * 1024]; /* more than the kernel holds of what was sent */
+	const int small = 64 * 1024;
+	struct test_server *t = test_server_start(NULL);
+	int fd = ask(t, "GET", "large");
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+	for (int i = 0; i < 6; i++) {
+		for (size_t len = 0; len < sizeof got;) {
+			ssize_t n = recv(fd, got, sizeof got - len, 0);
+			assert_true(n > 0);
+			len += (size_t)n;
+		}
+		test_server_step(t, REQUEST_MS - 1000);
+	}
+	assert_int_equal(atomic_load(&t->pages), 1);
+	close(fd);
+	test_server_until_open(t, 0);
+	test_server_free(t, 1000);
+}
+
 static bool waits_for_its_client(void *server)
 {
 	struct test_server *t = server;
@@ -215,6 +238,7 @@ int main(void)
 	    cmocka_unit_test(a_failure_later_leaves_the_body_without_an_end),
 	    cmocka_unit_test(head_has_headers_alone),
 	    cmocka_unit_test(a_client_that_reads_slowly_goes_on),
+	    cmocka_unit_test(a_large_page_is_waited_for),
 	    cmocka_unit_test(a_client_that_stops_reading_is_cut),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@ enum {
 	BIG_BYTES = 16 * 1024 * 1024,
 	STREAM_PENDING = 64 * 1024,
 	PAGE_LINES = 5000, /* of six bytes */
+	LARGE_PAGE = 48 * 1024 * 1024,
 	MANY_PAGES = 20,
 };
 

@@ -111,6 +111,7 @@ struct counting {
 	int page, pages;
 	int fails_at; /* page; 0: none */
 	bool hollow;  /* every second page is empty */
+	bool large;   /* LARGE_PAGE bytes of something follow */
 	const char *last;
 };
 
@@ -126,6 +127,9 @@ static enum err count_on(void *counting, struct arena *memory, struct buf *out, 
 	c->last = arena_printf(memory, "%d", page);
 	for (int i = 0; i < PAGE_LINES && !(c->hollow && page % 2); i++)
 		buf_printf(out, "%05d\n", (page * PAGE_LINES + i) % 100000);
+	static const char something[64 * 1024];
+	for (size_t len = 0; c->large && len < LARGE_PAGE; len += sizeof something)
+		buf_add(out, something, sizeof something);
 	*ret_more = c->page < c->pages;
 	return OK;
 }
@@ -142,6 +146,7 @@ static void paged(struct request *req, void *room)
 	    {"many", {.pages = MANY_PAGES}},
 	    {"hollow", {.pages = MANY_PAGES, .hollow = true}},
 	    {"endless", {.pages = INT32_MAX}},
+	    {"large", {.pages = 2, .large = true}},
 	    {"fails", {.pages = MANY_PAGES, .fails_at = 1}},
 	    {"breaks", {.pages = MANY_PAGES, .fails_at = 3}},
 	};
@@ -156,7 +161,7 @@ static void paged(struct request *req, void *room)
 	const struct header h = {"X-Good", STR("yes")};
 	reply_pages(req, &(struct pages){.next = count_on,
 	                                 .state = c,
-	                                 .page_max = 1024 * 1024,
+	                                 .page_max = 2 * LARGE_PAGE,
 	                                 .memory_max = 64 * 1024,
 	                                 .content_type = "text/plain",
 	                                 .headers = &h,
