@@ -5,11 +5,9 @@
  * committed, then memory goes. Nothing acknowledged is lost. */
 #include "app.h"
 
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "admin/admin.h"
 #include "base/cleanup.h"
@@ -26,6 +24,7 @@
 #include "github/github.h"
 #include "market/contacts.h"
 #include "market/poller.h"
+#include "process.h"
 #include "segment/segment.h"
 #include "store/books.h"
 
@@ -35,10 +34,6 @@ enum {
 	UPSTREAM_IN_FLIGHT = 64,
 	UPSTREAM_PER_HOST = 8,
 	UPSTREAM_QUEUE = 10000,
-	CONNECTIONS_MAX = 4096,
-	ADMIN_CONNECTIONS_MAX = 256,
-	OWN_FILES_MAX = 512, /* database, outgoing calls, threads' descriptors */
-	CONNECTIONS_LEAST = 64,
 	IDLE_MS = 60 * 1000,
 };
 
@@ -339,31 +334,6 @@ static enum err start_mail(struct app *app)
 	return err == OK ? OK : fail("mail", err);
 }
 
-/* As many as there are files for: one more would find none, and so would a look-up or the database. */
-static unsigned connections_max(void)
-{
-	struct rlimit files;
-	if (getrlimit(RLIMIT_NOFILE, &files) != 0 ||
-	    files.rlim_cur >= CONNECTIONS_MAX + ADMIN_CONNECTIONS_MAX + OWN_FILES_MAX)
-		return CONNECTIONS_MAX;
-	const unsigned own = ADMIN_CONNECTIONS_MAX + OWN_FILES_MAX;
-	const unsigned left =
-	    files.rlim_cur > own + CONNECTIONS_LEAST ? (unsigned)files.rlim_cur - own : (unsigned)CONNECTIONS_LEAST;
-	log_event(LOG_WARN, "start.few_files", LF_INT("limit", (int64_t)files.rlim_cur), LF_INT("connections", left),
-	          LF_Z("do", "raise the limit of open files: ulimit -n, LimitNOFILE"));
-	return left;
-}
-
-void raise_file_limit(void)
-{
-	struct rlimit files;
-	const rlim_t wanted = CONNECTIONS_MAX + ADMIN_CONNECTIONS_MAX + OWN_FILES_MAX;
-	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= wanted)
-		return;
-	files.rlim_cur = files.rlim_max < wanted ? files.rlim_max : wanted;
-	(void)setrlimit(RLIMIT_NOFILE, &files);
-}
-
 static enum err listen_everywhere(struct app *app)
 {
 	const struct config *c = app->config;
@@ -525,28 +495,4 @@ const char *app_public_address(const struct app *app)
 const char *app_admin_address(const struct app *app)
 {
 	return http_server_address(app->operator);
-}
-
-static void stop_signals(sigset_t *ret)
-{
-	sigemptyset(ret);
-	sigaddset(ret, SIGINT);
-	sigaddset(ret, SIGTERM);
-}
-
-void block_stop_signals(void)
-{
-	sigset_t set;
-	stop_signals(&set);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
-
-void wait_for_stop_signal(void)
-{
-	sigset_t set;
-	int number = 0;
-	stop_signals(&set);
-	sigwait(&set, &number);
-	log_event(LOG_INFO, "server.stopping", LF_INT("signal", number));
 }

@@ -47,12 +47,6 @@ struct health {
 void health_get(struct request *req, void *health);
 void ready_get(struct request *req, void *health);
 
-/* Until SIGINT or SIGTERM. Call block_stop_signals() before any thread starts. */
-void block_stop_signals(void);
-/* As many open files as all connections need, where the system lets us: shells give a process 1,024. */
-void raise_file_limit(void);
-void wait_for_stop_signal(void);
-
 /* For __cleanup(config_free_p). */
 static inline void config_free_p(struct config **c)
 {

@@ -15,6 +15,7 @@
 #include "base/secret.h"
 #include "commands.h"
 #include "demo_files.h"
+#include "process.h"
 #include "sim/sim.h"
 
 enum { ADMIN_TOKEN_LEN = 32, SETTING_MAX = 8192, SETTINGS_MAX = 32, LOOKUP_FRESH_S = 10 };

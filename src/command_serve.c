@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "commands.h"
+#include "process.h"
 
 /* The one optional argument --help; anything else is used wrongly. -1: go on. */
 static int only_help(int argc, char **argv, const char *help)

@@ -6,6 +6,7 @@
 #include "app.h"
 #include "base/secret.h"
 #include "commands.h"
+#include "process.h"
 #include "sim/sim.h"
 
 static const char help[] =
