@@ -45,12 +45,15 @@ static bool add(struct known *k, uint64_t value, uint64_t came)
 {
 	const bool full = 4 * (k->count + 1) > 3 * k->size;
 	const bool room = !full || (k->count < KNOWN_MAX && grow(k));
-	uint64_t *slot = k->size ? &k->slots[place(k->slots, k->size, value)] : NULL;
-	const bool there = slot && *slot != 0;
-	if (!there && !room) {
+	if (!k->size) {
 		k->overflowed = true;
 		return false;
 	}
+	uint64_t *slot = &k->slots[place(k->slots, k->size, value)];
+	const bool there = *slot != 0;
+	k->overflowed = k->overflowed || (!there && !room);
+	if (!there && !room)
+		return false;
 	*slot = value | came | (*slot & CAME);
 	k->count += !there;
 	return there;

@@ -129,6 +129,7 @@ enum err store_contacts_get(struct store_tx *tx, struct str license_key, struct 
 
 static enum err replace_contacts(struct store_tx *tx, const struct contacts_row *c)
 {
+	tx->erased = true; /* who stood there before may be */
 	enum err err =
 	    sql_run(tx, NULL,
 	            "UPDATE contacts SET (" CONTACTS_COLUMNS ", contacts_key) = ($1, $2, $3, $4, $5, $6, $7, $8) "

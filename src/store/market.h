@@ -94,6 +94,7 @@ struct market_version {
 /* Newest first. */
 enum err store_market_history(struct store_tx *tx, const char *kind, struct str row_key, struct arena *a,
                               struct market_version **ret, size_t *ret_count);
+/* Without what was erased. */
 enum err store_market_history_put(struct store_tx *tx, int64_t id, struct str diff);
 
 struct market_oddity {

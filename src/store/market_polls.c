@@ -46,6 +46,7 @@ enum err store_market_history(struct store_tx *tx, const char *kind, struct str 
 
 enum err store_market_history_put(struct store_tx *tx, int64_t id, struct str diff)
 {
+	tx->erased = true;
 	return sql_run_one(tx, ERR_NOT_FOUND, "UPDATE market_history SET diff = $1 WHERE id = $2", V_STR(diff), V_INT(id));
 }
 

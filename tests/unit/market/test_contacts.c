@@ -201,6 +201,14 @@ static void what_was_erased_is_in_no_file_any_more(void **state)
 	commit(w);
 	assert_false(file_holds_bytes(wal, row.sealed));
 	assert_false(file_holds_bytes(w->fixture.file, row.sealed));
+	clock_manual_step(&w->fixture.clock, 1000);
+	const struct contact mo = {"technical", STR("mo@planted.example"), STR("Mo Planted"), STR(""), STR("")};
+	take(w, "E-3", "", &mo, 1);
+	commit(w);
+	assert_int_equal(store_contacts_get(w->tx, STR("E-3"), &w->arena, &row), OK);
+	assert_int_equal(contacts_doubt(w->tx, w->keyring, STR("E-3"), &jo_erased, 1, w->now), OK);
+	commit(w);
+	assert_false(file_holds_bytes(wal, row.sealed));
 }
 
 static void an_unchanged_row_is_left_alone(void **state)
