@@ -8,7 +8,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { Atlassian, active, notLicensed } from './lib/atlassian.mjs';
 import { binary, environment, Licgate, run, until } from './lib/licgate.mjs';
-import { license, Marketplace, realistic, sale } from './lib/marketplace.mjs';
+import { evaluation, license, Marketplace, realistic, sale } from './lib/marketplace.mjs';
 import { VendorYear } from './lib/vendor-year.mjs';
 
 const folder = (t) => {
@@ -22,13 +22,14 @@ async function sync(dir, market, ...args) {
   assert.equal(code, 0, stderr);
 }
 
-/* A poll that loses its machine after some time, if it is not done by then. */
+/* A poll that loses its machine after some time; false: it was done by then. */
 async function killed(dir, market, afterMs) {
   const child = spawn(binary, ['sync'], { env: environment(dir, market.env), cwd: dir, stdio: 'ignore' });
-  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const ended = new Promise((resolve) => { child.once('exit', (code, signal) => resolve(signal)); });
   const timer = setTimeout(() => child.kill('SIGKILL'), afterMs);
-  await ended;
+  const signal = await ended;
   clearTimeout(timer);
+  return signal === 'SIGKILL';
 }
 
 /* type day entitlement [cents] [partial|full], as VendorYear writes it. */
@@ -115,7 +116,7 @@ test('polls killed at any point and run again give the same', { timeout: 600000 
   const dir = folder(t), market = await Marketplace.start();
   t.after(() => market.stop());
   const year = new VendorYear({ seed: 11, customers: 20 });
-  let first = true, killings = 0;
+  let first = true, tries = 0, kills = 0, took = 0;
   for (const day of year.days()) {
     const { changed, ...rows } = year.turn(day);
     Object.assign(market, rows, { today: day });
@@ -123,9 +124,13 @@ test('polls killed at any point and run again give the same', { timeout: 600000 
       year.expected.length = 0;
       first = false;
     } else if (!changed) continue;
-    else if (killings < 60) await killed(dir, market, 20 + (killings++ * 37) % 330);
+    else if (tries < 60) kills += await killed(dir, market, took * (0.1 + (tries++ * 37) % 100 / 100));
+    const began = Date.now();
     await sync(dir, market);
+    took = Date.now() - began; // of this machine and build: the next one is killed before, within and behind
   }
+  assert.equal(tries, 60);
+  assert.ok(kills >= 20, `${kills} of 60 polls were killed`);
   const server = await Licgate.start({ dir });
   t.after(() => server.stop().catch(() => {}));
   await assertBooks(server, year);
@@ -291,6 +296,28 @@ test('books: the CSV says what the JSON says, and every number has its definitio
     }
     for (const member of Object.keys(json.months[0])) if (!['month', 'currency'].includes(member)) assert.ok(json.definitions[member], `${path_}: what is ${member}?`);
   }
+});
+
+test('rates and medians of a history that is reckoned by hand', async (t) => {
+  const { market, dir, server } = await drifting(t);
+  const trial = (start, n, more = {}) => evaluation({ latestEvaluationStartDate: start, evaluationStartDate: start, maintenanceStartDate: start, status: 'inactive', ...more }, n);
+  const paid = { licenseType: 'COMMERCIAL', status: 'active' };
+  const buys = (n, day, price, term) => sale({ purchase: { saleDate: day, maintenanceStartDate: day, maintenanceEndDate: term, billingPeriod: 'Monthly', purchasePrice: price } }, n);
+  // March: three begin, two buy, after 10 and after 15 days; April: three begin, one buys after 7; May: one that runs out
+  market.licenses = [trial('2025-03-01', 1, paid), trial('2025-03-05', 2, paid), trial('2025-03-09', 3), trial('2025-04-01', 4), trial('2025-04-03', 5, paid), trial('2025-04-20', 6), trial('2025-05-02', 7)];
+  // 210.00 a month at the end of April; 60.00 of them are gone in May, 30.00 of the other 150.00 in June, the rest in August
+  market.transactions = [buys(1, '2025-03-11', 60, '2025-04-11'), buys(2, '2025-03-20', 120, '2025-04-20'), buys(1, '2025-04-11', 60, '2025-05-11'), buys(2, '2025-04-20', 120, '2025-05-20'),
+    buys(5, '2025-04-10', 30, '2025-05-10'), buys(2, '2025-05-20', 360, '2025-08-20'), buys(5, '2025-05-10', 30, '2025-06-10')]
+    .map((s, n) => ({ ...s, transactionId: `AT-${n}`, transactionLineItemId: `line-${n}` }));
+  market.transactions[5].purchaseDetails.billingPeriod = 'Quarterly'; // 120.00 a month
+  await sync(dir, market);
+  const { json: trials } = await server.admin('books/trials');
+  assert.deepEqual(trials.months.map((m) => [m.month, m.started, m.converted, m.conversion_rate, m.median_days]),
+    [['2025-03', 3, 2, 0.6667, 12.5], ['2025-04', 3, 1, 0.3333, 7], ['2025-05', 1, 0, 0, null]]);
+  const { json: mrr } = await server.admin('books/mrr?from=2025-02&to=2025-08');
+  assert.deepEqual(mrr.months.map((m) => [m.month, m.mrr_cents, m.churn_cents, m.churn_rate, m.churned_customers, m.customer_churn_rate]), [
+    ['2025-02', 0, 0, null, 0, null], ['2025-03', 18000, 0, null, 0, null], ['2025-04', 21000, 0, 0, 0, 0],
+    ['2025-05', 15000, 6000, 0.2857, 1, 0.3333], ['2025-06', 12000, 3000, 0.2, 1, 0.5], ['2025-07', 12000, 0, 0, 0, 0], ['2025-08', 0, 12000, 1, 1, 1]]);
 });
 
 test('recurring revenue of a time before the first sale or after today has no month; a sale dated far ahead moves nothing', async (t) => {

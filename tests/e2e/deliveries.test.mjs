@@ -61,7 +61,7 @@ test('the first endpoint is that of the settings: every event of the journal, si
   assert.ok(Math.abs(Number(got.headers['webhook-timestamp']) - Date.now() / 1000) < 60);
   const row = await until('it is noted', async () => (await deliveries('status=delivered')).find((d) => d.event === got.id));
   assert.deepEqual([row.endpoint, row.status, row.attempts, row.last_status, row.type, row.tenant], ['ep_settings', 'delivered', 1, 204, 'tenant.installed', site.clientKey]);
-  assert.ok(row.duration_ms >= 0 && row.next_attempt_at === null && seq === row.seq);
+  assert.ok(Number.isInteger(row.duration_ms) && row.duration_ms >= 0 && row.next_attempt_at === null && seq === row.seq);
 });
 
 test('an endpoint gets the types it asked for, from its creation on', async () => {
@@ -184,10 +184,25 @@ test('receivers that fail: the same words again after five seconds; the rest of 
     const { json } = await app.admin(`deliveries/${row.id}`); // each attempt is kept, the latest first
     assert.deepEqual([json.delivery.status, json.delivery.attempts, json.delivery.event], ['delivered', 2, receiver.got[0].id]);
     assert.deepEqual(json.attempts.map((a) => [a.number, a.status, a.error]), [[2, 204, null], [1, status, error]], what);
-    assert.ok(json.attempts.every((a) => a.duration_ms >= 0) && Date.parse(json.attempts[0].at) - Date.parse(json.attempts[1].at) >= 5000);
+    assert.ok(json.attempts.every((a) => Number.isInteger(a.duration_ms) && a.duration_ms >= 0) && Date.parse(json.attempts[0].at) - Date.parse(json.attempts[1].at) >= 5000);
   }
   assert.equal(elsewhere.got.length, 0, 'redirects are not followed');
   await elsewhere.stop();
+  await remove(made);
+});
+
+test('how long a receiver took is told of the delivery and of each attempt', async () => {
+  const site = await installed();
+  const made = await endpoint(['tenant.enabled']);
+  receiver.answer = (got, res) => { setTimeout(() => res.writeHead(204).end(), 310); return true; };
+  await toggle(site, 'enabled');
+  const row = await until('noted', () => deliveryOf(made.id)('delivered'));
+  const { json } = await app.admin(`deliveries/${row.id}`);
+  assert.equal(json.attempts.length, 1);
+  for (const { duration_ms: took } of [row, json.delivery, json.attempts[0]]) {
+    assert.equal(typeof took, 'number');
+    assert.ok(took >= 300 && took <= Date.now() - receiver.got[0].at + 1000, `${took} ms`);
+  }
   await remove(made);
 });
 
