@@ -104,6 +104,7 @@ enum err store_github_user_get(struct store_tx *tx, struct str user_id, struct a
 
 enum err store_github_user_delete(struct store_tx *tx, struct str user_id)
 {
+	tx->erased = true;
 	return sql_run_one(tx, ERR_NOT_FOUND, "DELETE FROM github_users WHERE user_id = $1", V_STR(user_id));
 }
 

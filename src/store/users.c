@@ -71,6 +71,7 @@ enum err store_user_get(struct store_tx *tx, struct str client_key, struct str a
 
 enum err store_user_delete(struct store_tx *tx, struct str client_key, struct str account_id)
 {
+	tx->erased = true;
 	return sql_run_one(tx, ERR_NOT_FOUND, "DELETE FROM users WHERE client_key = $1 AND account_id = $2",
 	                   V_STR(client_key), V_STR(account_id));
 }

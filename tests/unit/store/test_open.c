@@ -178,6 +178,43 @@ static void its_files_are_nobody_elses(void **state)
 	assert_int_equal(mode_of(f, ""), 0600);
 }
 
+static enum err put_ann(struct store_tx *tx, void *arg)
+{
+	(void)arg;
+	const struct user_row ann = {.client_key = "t", .account_id = "ann-planted", .first_seen = 1, .last_seen = 1};
+	return store_user_put(tx, &ann);
+}
+
+static enum err delete_ann(struct store_tx *tx, void *arg)
+{
+	(void)arg;
+	return store_user_delete(tx, STR("t"), STR("ann-planted"));
+}
+
+static bool file_names_ann(const struct fixture *f, const char *suffix)
+{
+	char path[128];
+	struct buf content = BUF_INIT(1 << 22);
+	snprintf(path, sizeof(path), "%s%s", f->file, suffix);
+	assert_int_equal(file_read(path, &content), OK);
+	const bool found = content.len && memmem(content.data, content.len, "ann-planted", strlen("ann-planted"));
+	buf_release(&content);
+	return found;
+}
+
+/* Whose account is closed is in no page, and not in the log of pages. */
+static void who_is_erased_is_in_no_file(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(fixture_open(f, 1000, false), OK);
+	assert_int_equal(put_tenant(f->store, "t"), OK);
+	assert_int_equal(store_write(f->store, put_ann, NULL), OK);
+	assert_true(file_names_ann(f, "-wal"));
+	assert_int_equal(store_write(f->store, delete_ann, NULL), OK);
+	assert_false(file_names_ann(f, ""));
+	assert_false(file_names_ann(f, "-wal"));
+}
+
 static void what_is_not_ours_is_left_alone(void **state)
 {
 	static const struct {
@@ -303,6 +340,7 @@ int main(void)
 	    T(an_older_database_is_brought_up_to_date),
 	    T(what_version_10_held_is_there),
 	    T(its_files_are_nobody_elses),
+	    T(who_is_erased_is_in_no_file),
 	    T(what_is_not_ours_is_left_alone),
 	    T(what_is_no_database_is_refused),
 	    T(only_known_schemes_open),
