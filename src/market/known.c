@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIZE_MIN = 1 << 12, SIZE_MAX_SLOTS = 4 << 20 };
+enum { SIZE_MIN = 1 << 12, SIZE_MAX_SLOTS = 1 << 20 };
 
 enum { CAME = 1 };
 
@@ -17,9 +17,8 @@ static size_t place(const uint64_t *slots, size_t size, uint64_t value)
 	return i;
 }
 
-static bool grow(struct known *k)
+static bool resize(struct known *k, size_t size)
 {
-	const size_t size = k->size ? 2 * k->size : SIZE_MIN;
 	uint64_t *slots = size <= SIZE_MAX_SLOTS ? calloc(size, sizeof(*slots)) : NULL;
 	if (!slots)
 		return false;
@@ -30,6 +29,15 @@ static bool grow(struct known *k)
 	k->slots = slots;
 	k->size = size;
 	return true;
+}
+
+void known_expect(struct known *k, uint64_t rows)
+{
+	size_t size = SIZE_MIN;
+	while (size < SIZE_MAX_SLOTS && 4 * rows > 3 * size)
+		size *= 2;
+	if (size > k->size)
+		(void)resize(k, size); /* else it grows by itself, or overflows */
 }
 
 /* Never 0, and without CAME. */
@@ -44,7 +52,7 @@ static uint64_t value_of(const uint8_t *hash)
 static bool add(struct known *k, uint64_t value, uint64_t came)
 {
 	const bool full = 4 * (k->count + 1) > 3 * k->size;
-	const bool room = !full || (k->count < KNOWN_MAX && grow(k));
+	const bool room = !full || (k->count < KNOWN_MAX && resize(k, k->size ? 2 * k->size : SIZE_MIN));
 	if (!k->size) {
 		k->overflowed = true;
 		return false;

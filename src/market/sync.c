@@ -97,8 +97,8 @@ static void tell(enum err e, const struct sync_result *r, int64_t took_ms)
 		          LF_INT("ms", took_ms));
 }
 
-/* Made from the key that addresses are hashed with: random, and sealed in the database. */
-static enum err read_row_key(struct store_tx *tx, void *arg)
+/* The row key is made from the key that addresses are hashed with: random, and sealed in the database. */
+static enum err prepare(struct store_tx *tx, void *arg)
 {
 	struct sync *y = arg;
 	struct contact_key key;
@@ -106,7 +106,7 @@ static enum err read_row_key(struct store_tx *tx, void *arg)
 	if (e == OK)
 		e = contact_mac(&key, "rows", STR(""), y->row_key.bytes);
 	wipe(&key, sizeof(key));
-	return e;
+	return e == OK ? store_contacts_recall(tx) : e;
 }
 
 enum err sync_poll(const struct sync_options *o, bool full, struct sync_result *ret)
@@ -129,7 +129,7 @@ enum err sync_poll(const struct sync_options *o, bool full, struct sync_result *
 	if (e == ERR_BUSY)
 		return e;
 	if (e == OK) {
-		e = store_write(o->store, read_row_key, &y);
+		e = store_write(o->store, prepare, &y);
 		e = e == OK ? all_reports(&y, full, ret) : e;
 		e = derive(&y, e, ret);
 		wipe(&y.row_key, sizeof(y.row_key));

@@ -25,6 +25,7 @@ enum {
 	BATCH_ROWS = 4096,
 	TURN_ROWS = 16384, /* then the lease and the progress are looked at */
 	BATCH_BYTES = 2 * 1024 * 1024,
+	ELEMENT_BYTES_USUAL = 800, /* rather less than a report's rows have */
 	WINDOW_DAYS = 3,
 	FULL_EVERY_DAYS = 7,
 	EXPORT_TRUSTED_MS = 30 * 60 * 1000, /* an export of a poll that was cut short is used until it is this old */
@@ -232,8 +233,8 @@ static enum err find_alone(const struct standing *st, struct reading *r, size_t 
 	if (older && (y->given_up || (st->poll.export_full && !y->insights_full)))
 		return OK;
 	enum err e = versions_alone(&y->lease, &r->known, older ? &y->insights : NULL, st->k->rows, ret);
+	known_release(&y->insights); /* of the export before: it was looked at, or is of an earlier poll */
 	if (st->k->span == SPAN_INSIGHTS) {
-		known_release(&y->insights);
 		y->insights = r->known;
 		y->insights_full = st->poll.export_full;
 		r->known = (struct known){0};
@@ -261,6 +262,7 @@ static enum err read_rows(struct standing *st, struct sync_result *ret, size_t *
 		e = scanner_new(spool_read, &y->spool, &r.scanner);
 	if (e == OK && ao.silent)
 		e = ordered_new(r.scanner, &y->spool, st->k->rows, &r.ordered);
+	known_expect(&r.known, y->spool.bytes / ELEMENT_BYTES_USUAL);
 	if (e == OK)
 		e = known_load(&r.known, y->o.store, st->k->rows);
 	if (e == OK)

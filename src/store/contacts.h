@@ -51,6 +51,8 @@ enum err store_contacts_by_entitlement(struct store_tx *tx, struct str entitleme
                                        struct contacts_row **ret, size_t *ret_count);
 /* Part of store_tenant_purge: the tenant's contacts go with it, and reports do not bring them back while it is gone. */
 enum err store_contacts_purge(struct store_tx *tx, struct str client_key);
+/* Licences whose contacts went so, and which are a tenant's again: the next report is to be heard. */
+enum err store_contacts_recall(struct store_tx *tx);
 /* Takes the contact out of a tenant's look-up. */
 enum err store_license_contact_clear(struct store_tx *tx, struct str client_key);
 

@@ -163,6 +163,11 @@ test('they go with a tenant that is purged, and the next poll does not bring the
   await sync('--full');
   assert.equal(sql("SELECT erased || ifnull(contacts, '') FROM contacts WHERE license_key = 'E-100003'"), 'purged');
   assert.deepEqual(await everything(), []);
+  // back again: the report, which has not changed, is heard
+  assert.equal((await gone.install(app, { body: { entitlementNumber: 'E-100003' } })).status, 204);
+  await sync('--full');
+  assert.equal(sql("SELECT ifnull(erased, 'kept') FROM contacts WHERE license_key = 'E-100003'"), 'kept');
+  assert.deepEqual(await everything(), []);
 });
 
 test('RTBF in a sale or in a late row: the role goes at once, and is back when the licence still names somebody there', async () => {

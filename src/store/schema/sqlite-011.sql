@@ -68,6 +68,7 @@ DROP TABLE contacts;
 ALTER TABLE contacts_anew RENAME TO contacts;
 CREATE INDEX contacts_entitlement ON contacts (entitlement) WHERE entitlement IS NOT NULL;
 CREATE INDEX contacts_tenant ON contacts (tenant) WHERE tenant IS NOT NULL;
+CREATE INDEX contacts_purged ON contacts (license_key) WHERE erased = 'purged'; -- looked through by every poll
 
 -- Which row an element that was passed over is another version of.
 ALTER TABLE market_passed ADD COLUMN license_id INTEGER; -- of market_licenses
