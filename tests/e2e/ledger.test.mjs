@@ -11,9 +11,8 @@ import { Stories } from './lib/vendor-stories.mjs';
 
 /* A year polled on every nth day that has news, and the last. Whoever polls seldom asks for everything: this year is over in seconds, so that
  * a poll would not reach back to the one before. */
-async function lived(t, { every = 1, backwards = false } = {}) {
-  const dir = mkdtempSync(path.join(tmpdir(), 'licgate-ledger-')), market = await Marketplace.start(), books = new Stories();
-  const days = books.days();
+async function live(dir, market, { every = 1, backwards = false, last } = {}) {
+  const books = new Stories(), days = books.days().filter((day) => !last || day <= last);
   for (const [i, day] of days.entries()) {
     books.turn(day);
     if (i % every && i < days.length - 1) continue;
@@ -22,6 +21,11 @@ async function lived(t, { every = 1, backwards = false } = {}) {
     const { code, stderr } = await run(['sync', ...(every > 1 ? ['--full'] : [])], { dir, env: { ...market.env, LICGATE_LOG: 'error' } });
     assert.equal(code, 0, stderr);
   }
+  return books;
+}
+
+async function lived(t, how) {
+  const dir = mkdtempSync(path.join(tmpdir(), 'licgate-ledger-')), market = await Marketplace.start(), books = await live(dir, market, how);
   const server = await Licgate.start({ dir });
   t.after(async () => {
     await server.stop();
@@ -85,4 +89,12 @@ test('another server that polls a third as often and gets the rows in another or
   const others = await marketEvents(seldom.server);
   assert.ok(others.length > ids.size - 12, `${others.length} of ${ids.size}: only what came and went between two polls is missing`);
   for (const e of others) assert.ok(ids.has(e.data.id), `${words(e)} has another id`);
+});
+
+test('the same days polled a second time into the same database, from rows as they were on the first: no event more', async (t) => {
+  const span = { last: '2025-02-20' }, { dir, market, server } = await lived(t, span);
+  const first = (await marketEvents(server)).map((e) => [e.seq, e.data.id, words(e)]);
+  assert.ok(first.length > 15, `${first.length} events`);
+  await live(dir, market, span);
+  assert.deepEqual((await marketEvents(server)).map((e) => [e.seq, e.data.id, words(e)]), first);
 });

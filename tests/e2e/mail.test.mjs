@@ -154,11 +154,34 @@ describe('mail', () => {
     assert.equal(good.mails[0].headers.to, 'trusted@customer.example');
   });
 
-  test('no more than so many an hour', async () => {
+  test('an evaluation that has ended is told of', async () => {
+    await start({ LICGATE_MAIL_WELCOME: undefined, LICGATE_MAIL_EXPIRED: '1' });
+    plant(app.dir, { license: 'E-14', type: 'trial.expired', contact: { email: 'ended@customer.example', name: 'Eve' } });
+    const { headers, body } = await until('it arrives', () => smtp.mails.find((m) => m.headers.to?.includes('ended@customer.example')));
+    assert.equal(headers.to, '"Eve" <ended@customer.example>');
+    assert.match(headers.subject, /^Your evaluation of .+ has ended$/);
+    assert.match(headers['message-id'], /^<evt_E-14_trial\.expired\.expired@acme\.example>$/);
+    assert.match(body, /^Hello Eve,\n\nthe evaluation of .+ has ended\. Nothing was deleted:/);
+    assert.ok(body.includes(/^<(.+)>$/.exec(headers['list-unsubscribe'])[1]));
+    await until('it is on record', () => mails(app.dir) === 'expired sent sent 250');
+  });
+
+  test('no more than so many an hour, also over a restart', async () => {
     await start({ LICGATE_MAIL_PER_HOUR: '2' });
     for (let i = 0; i < 4; i++) plant(app.dir, { license: `E-2${i}`, contact: { email: `rate${i}@customer.example`, name: '' } });
     await until('two are sent', () => sql(app.dir, "SELECT count(*) FROM mails WHERE status = 'sent'") === '2');
     await until('two wait', () => sql(app.dir, "SELECT count(*) FROM mails WHERE status = 'queued' AND attempts = 0") === '2');
+    const { dir } = app;
+    await app.stop({ keep: true });
+    await start({ LICGATE_MAIL_PER_HOUR: '2' }, dir);
+    plant(dir, { license: 'E-24', contact: { email: 'rate4@customer.example', name: '' } });
+    await until('the fifth waits as well', () => sql(dir, "SELECT count(*) FROM mails WHERE status = 'queued'") === '3');
+    sql(dir, 'UPDATE mails SET updated_at = 1 WHERE id = 1'); // instead of an hour
+    await until('there is place for one', () => smtp.mails.some((m) => m.headers.to === 'rate2@customer.example'));
+    await app.stop({ keep: true });
+    app = null;
+    assert.deepEqual(smtp.mails.map((m) => m.headers.to).filter((to) => to.startsWith('rate')), ['rate0', 'rate1', 'rate2'].map((name) => `${name}@customer.example`));
+    rmSync(dir, { recursive: true });
   });
 });
 
