@@ -146,43 +146,65 @@ static void sale_json(struct jsonw *w, const struct market_sale *s)
 	jw_end_obj(w);
 }
 
-/* Sums of one month and currency. */
-static void month_json(struct jsonw *w, const struct ledger_sum *at, size_t count)
+struct month_sum {
+	const char *month, *currency;
+	int64_t lines, sales, refunds, repriced, unpaid, vendor; /* vendor: without what was never paid */
+};
+
+/* Of the month and currency that begin there; moves on behind them. */
+static struct month_sum month_at(const struct sales *s, size_t *i)
 {
-	int64_t sales = 0, refunds = 0, repriced = 0, unpaid = 0, vendor = 0, lines = 0;
-	for (size_t i = 0; i < count; i++) {
-		const struct str kind = str_of(at[i].kind);
-		int64_t *to = str_eqz(kind, "sale") ? &sales : str_eqz(kind, "refund") ? &refunds : &repriced;
-		to = str_eqz(kind, "uncollectible") ? &unpaid : to;
-		*to += at[i].price_cents;
-		vendor += to == &unpaid ? 0 : at[i].vendor_cents;
-		lines += at[i].count;
+	struct month_sum m = {.month = s->sums[*i].month, .currency = s->sums[*i].currency};
+	for (;
+	     *i < s->sum_count && strcmp(s->sums[*i].month, m.month) == 0 && strcmp(s->sums[*i].currency, m.currency) == 0;
+	     ++*i) {
+		const struct ledger_sum *at = &s->sums[*i];
+		const struct str kind = str_of(at->kind);
+		int64_t *to = str_eqz(kind, "sale") ? &m.sales : str_eqz(kind, "refund") ? &m.refunds : &m.repriced;
+		to = str_eqz(kind, "uncollectible") ? &m.unpaid : to;
+		*to += at->price_cents;
+		m.vendor += to == &m.unpaid ? 0 : at->vendor_cents;
+		m.lines += at->count;
 	}
-	jw_obj(w);
-	jw_kz(w, "month", at[0].month);
-	jw_kz(w, "currency", at[0].currency);
-	jw_kint(w, "count", lines);
-	jw_kint(w, "sales_cents", sales);
-	jw_kint(w, "refunds_cents", refunds);
-	jw_kint(w, "repriced_cents", repriced);
-	jw_kint(w, "uncollectible_cents", unpaid);
-	jw_kint(w, "net_cents", sales + refunds + repriced);
-	jw_kint(w, "net_vendor_cents", vendor);
-	jw_end_obj(w);
+	return m;
 }
 
 static void months_json(struct jsonw *w, const struct sales *s)
 {
 	jw_key(w, "months");
 	jw_arr(w);
-	for (size_t i = 0, k; i < s->sum_count; i = k) {
-		for (k = i; k < s->sum_count && strcmp(s->sums[k].month, s->sums[i].month) == 0 &&
-		            strcmp(s->sums[k].currency, s->sums[i].currency) == 0;
-		     k++)
-			;
-		month_json(w, &s->sums[i], k - i);
+	for (size_t i = 0; i < s->sum_count;) {
+		const struct month_sum m = month_at(s, &i);
+		jw_obj(w);
+		jw_kz(w, "month", m.month);
+		jw_kz(w, "currency", m.currency);
+		jw_kint(w, "count", m.lines);
+		jw_kint(w, "sales_cents", m.sales);
+		jw_kint(w, "refunds_cents", m.refunds);
+		jw_kint(w, "repriced_cents", m.repriced);
+		jw_kint(w, "uncollectible_cents", m.unpaid);
+		jw_kint(w, "net_cents", m.sales + m.refunds + m.repriced);
+		jw_kint(w, "net_vendor_cents", m.vendor);
+		jw_end_obj(w);
 	}
 	jw_end_arr(w);
+}
+
+static void months_csv(struct buf *out, const struct sales *s)
+{
+	struct csv c = csv(out);
+	csv_header(&c, "month,currency,count,sales_cents,refunds_cents,repriced_cents,uncollectible_cents,net_cents,"
+	               "net_vendor_cents");
+	for (size_t i = 0; i < s->sum_count;) {
+		const struct month_sum m = month_at(s, &i);
+		csv_z(&c, m.month);
+		csv_z(&c, m.currency);
+		const int64_t numbers[] = {m.lines, m.sales, m.refunds, m.repriced, m.unpaid, m.sales + m.refunds + m.repriced,
+		                           m.vendor};
+		for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
+			csv_int(&c, numbers[k]);
+		csv_end_row(&c);
+	}
 }
 
 static void place_of_sale(struct jsonw *w, const struct market_sale *last)
@@ -287,16 +309,51 @@ static void reply_sales_json(struct request *req, struct sales *s, const struct 
 	reply_json_or_err(req, err, &json);
 }
 
+static enum err sums_read(struct store_tx *tx, void *arg)
+{
+	struct sales *s = arg;
+	return store_ledger_sums(tx, s->from, s->to, s->arena, &s->sums, &s->sum_count);
+}
+
+/* by=month: the sums alone. */
+static void reply_months_csv(struct request *req, struct sales *s)
+{
+	__cleanup(arena_release) struct arena arena;
+	__cleanup_buf struct buf out = BUF_INIT(JSON_MAX);
+	arena_init(&arena, ARENA_MAX_BYTES);
+	s->arena = &arena;
+	enum err err = store_read(s->store, sums_read, s);
+	if (err != OK) {
+		reply_err(req, err);
+		return;
+	}
+	months_csv(&out, s);
+	reply_csv(req, "transactions-by-month", &out);
+}
+
+/* False: answered 400. */
+static bool by_month_read(struct request *req, bool *ret)
+{
+	size_t count = 0;
+	const struct str by = query_get(&req->arena, req->query, "by", &count);
+	*ret = str_eqz(by, "month");
+	if (count <= 1 && (by.len == 0 || *ret))
+		return true;
+	reply_problem(req, 400, "bad_request", "by: month", NULL, 0);
+	return false;
+}
+
 void admin_books_transactions(struct request *req, void *room)
 {
 	struct range r;
+	bool by_month = false;
 	struct sales *s = arena_zalloc(&req->arena, sizeof(*s));
 	if (!s) {
 		reply_err(req, ERR_NOMEM);
 		return;
 	}
 	s->store = ((const struct admin *)room)->connect->store;
-	if (!range_read(req, &r))
+	if (!range_read(req, &r) || !by_month_read(req, &by_month))
 		return;
 	if (!place_of_cursor(&req->arena, r.list.cursor, &s->after)) {
 		reply_problem(req, 400, "bad_request", CURSOR_WRONG, NULL, 0);
@@ -309,7 +366,9 @@ void admin_books_transactions(struct request *req, void *room)
 		day_text(r.to, s->to);
 	else
 		memcpy(s->to, "9999-12-31", DAY_TEXT_SIZE);
-	if (r.list.csv)
+	if (r.list.csv && by_month)
+		reply_months_csv(req, s);
+	else if (r.list.csv)
 		reply_sales_csv(req, s);
 	else
 		reply_sales_json(req, s, &r.list);

@@ -65,7 +65,7 @@ export function books(main, { query, remember }) {
 	const currencyLabel = h('label', { hidden: true }, h('span', {}, 'Currency'), currencies);
 	const asked = () => new URLSearchParams({ from: from.value, to: to.value }).toString();
 	const lastMonth = () => new URLSearchParams({ from: to.value, to: to.value }).toString();
-	const links = () => ({ mrr: csvLink('books/mrr', asked()), movements: csvLink('books/mrr', asked()), sales: csvLink('books/transactions', lastMonth()), months: csvLink('books/mrr', asked()), billed: csvLink('books/transactions', asked()), trials: csvLink('books/trials', asked()) });
+	const links = () => ({ mrr: csvLink('books/mrr', asked()), movements: csvLink('books/mrr', asked()), sales: csvLink('books/transactions', lastMonth()), months: csvLink('books/mrr', asked()), billed: csvLink('books/transactions', `${asked()}&by=month`), trials: csvLink('books/trials', asked()) });
 	const reports = marketplace(() => load());
 	let csv = links(), latest = 0, got = null;
 

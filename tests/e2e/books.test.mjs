@@ -258,6 +258,11 @@ test('books as CSV; wrong questions are refused', async (t) => {
   assert.equal((await server.admin('books/transactions?cursor=nonsense')).status, 400);
   const range = async (query) => { const { json: { from, to } } = await server.admin(`books/transactions?${query}`); return [from, to]; };
   assert.deepEqual([await range(''), await range('from=2026-02&to=2026-03')], [[null, null], ['2026-02-01', '2026-03-31']]);
+  const { json: { months } } = await server.admin('books/transactions?limit=1');
+  const sums = (await server.admin('books/transactions?by=month&format=csv')).text.trim().split('\r\n').map((row) => row.split(','));
+  assert.ok(months.length > 0);
+  assert.deepEqual(sums, [Object.keys(months[0]), ...months.map((m) => Object.values(m).map(String))]);
+  assert.equal((await server.admin('books/transactions?by=year')).status, 400);
   const { text } = await server.admin('books/transactions?format=csv');
   assert.equal(text.trim().split('\r\n').length, 1 + market.transactions.length);
   assert.doesNotMatch(text, /customer\.example|Tina|Springfield/);
