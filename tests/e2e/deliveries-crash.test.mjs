@@ -1,6 +1,6 @@
 // deliveries-crash.test.mjs - outgoing events across crashes, restarts, several servers on one database, changed settings and keys.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -186,6 +186,35 @@ test('a private address is refused when it is told, and when a name turns out to
   const { code, stderr } = await run(['serve'], { dir, env: { LICGATE_ALLOW_INSECURE_HOSTS: '0', LICGATE_EVENTS_URL: 'https://127.0.0.1/hook', LICGATE_EVENTS_SECRET: secret } });
   assert.equal(code, 1);
   assert.match(stderr, /LICGATE_EVENTS_URL/);
+}));
+
+test('a public name that resolves to a private address: registered, and never connected to', async () => inFolder(async ({ dir, receiver }) => {
+  const addresses = ['127.0.0.1', '127.8.9.10', '10.1.2.3', '172.16.0.1', '192.168.1.1', '169.254.169.254', '100.64.0.1', '0.0.0.0', '::1', '::ffff:127.0.0.1', 'fd00::1', 'fe80::1'];
+  const names = addresses.map((_, i) => `hooks-${i}.customer.example`), file = path.join(dir, 'hosts');
+  writeFileSync(file, addresses.map((address, i) => `${address} ${names[i]}\n`).join(''));
+  let connections = 0;
+  receiver.server.on('connection', () => { connections++; });
+  // the names of a mount namespace of its own
+  const via = ['unshare', '--mount', '--map-root-user', 'sh', '-c', 'mount --bind "$0" /etc/hosts && exec "$@"', file];
+  const register = async (app, url) => {
+    const { status, json } = await app.admin('endpoints', { method: 'POST', body: { url, types: ['webhook.test'] } });
+    assert.equal(status, 201, url);
+    assert.equal((await app.admin(`endpoints/${json.id}/test`, { method: 'POST' })).status, 202);
+    return json.id;
+  };
+  let app = await Licgate.start({ dir, via, env: { LICGATE_ALLOW_INSECURE_HOSTS: '0' } });
+  const ids = await Promise.all(names.map((name) => register(app, `https://${name}:${receiver.port}/hook`)));
+  for (const [i, id] of ids.entries()) {
+    const row = await until('refused', async () => (await list(app, `endpoint=${id}`)).find((d) => d.attempts === 1));
+    assert.deepEqual([row.status, row.last_status, row.last_error], ['pending', null, 'address_not_allowed'], addresses[i]);
+  }
+  assert.equal(connections, 0);
+  await app.stop({ keep: true });
+  // where they are allowed, the first of these names leads to the receiver
+  app = await Licgate.start({ dir, via });
+  await register(app, `http://${names[0]}:${receiver.port}/hook`);
+  await until('it arrives', () => receiver.got.length === 1);
+  await app.stop({ keep: true });
 }));
 
 test('rekey seals endpoint secrets anew, and they sign on with the new key alone', async () => inFolder(async ({ dir, receiver }) => {
