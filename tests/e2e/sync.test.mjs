@@ -14,7 +14,7 @@ const dirs = [];
 const newDir = () => { const dir = mkdtempSync(path.join(tmpdir(), 'licgate-sync-')); dirs.push(dir); return dir; };
 after(() => { for (const dir of dirs) rmSync(dir, { recursive: true, force: true }); });
 
-const sql = (dir, text) => execFileSync('sqlite3', ['-json', path.join(dir, 'licgate.db'), text], { maxBuffer: 1 << 28 }).toString().trim();
+const sql = (dir, text) => execFileSync('sqlite3', ['-cmd', '.timeout 10000', '-json', path.join(dir, 'licgate.db'), text], { maxBuffer: 1 << 28 }).toString().trim();
 const rows = (dir, text) => JSON.parse(sql(dir, text) || '[]');
 const one = (dir, text) => Object.values(rows(dir, text)[0])[0];
 
@@ -284,6 +284,47 @@ test('killed at random points and gone on with: the same tables and events', () 
   const [got, want] = [tables(dir), tables(clean)];
   for (const name of Object.keys(want)) assert.deepEqual(got[name], want[name], name);
   assert.ok(want.events.length > 500);
+}));
+
+test('killed while it derives, with an endpoint there: at every kill each event that it wants has its delivery, and no other has', () => withMarket(async (market, dir) => {
+  const few = ({ licenses, transactions }) => ({ licenses: licenses.filter((l) => typeof l === 'object').slice(0, 600), transactions: transactions.slice(0, 600) });
+  const [first, second] = [few(large()), few(altered(large()))];
+  second.licenses.push(...Array.from({ length: 100 }, (_, n) => evaluation({ lastUpdated: '2026-03-01' }, 5000 + n)));
+  second.transactions.push(...first.transactions.slice(0, 100).map((t) => refund(t)));
+  const app = await Licgate.start({ dir });
+  const types = ['trial.started', 'purchase.cancelled', 'purchase.refunded']; // payment.failed is told as well, and not wanted
+  const { status } = await app.admin('endpoints', { method: 'POST', body: { url: 'http://127.0.0.1:9/hook', types } });
+  assert.equal(status, 201);
+  await app.stop({ keep: true });
+  Object.assign(market, first);
+  await synced(market, dir);
+  Object.assign(market, second);
+  const wanted = types.map((type) => `'${type}'`).join();
+  const count = () => {
+    const [{ events, deliveries, both }] = rows(dir, `SELECT (SELECT count(*) FROM events WHERE type IN (${wanted})) AS events, (SELECT count(*) FROM deliveries) AS deliveries,
+      (SELECT count(*) FROM events JOIN deliveries ON event_seq = seq AND event_id = events.id WHERE type IN (${wanted})) AS both`);
+    assert.deepEqual([deliveries, both], [events, events]);
+    return events;
+  };
+  assert.equal(count(), 0, 'the first poll is silent');
+  let kills = 0, last = 0;
+  const seen = [];
+  for (let killed = true; killed;) {
+    const child = spawn(binary, ['sync', '--full'], { env: environment(dir, market.env), cwd: dir, stdio: 'ignore' });
+    let end = null;
+    child.once('exit', (code, signal) => { end = { code, signal }; });
+    // it is killed while it derives: some events more than the one before had brought
+    if (kills < 5) await until('more events', () => end || one(dir, 'SELECT count(*) FROM events') > last, 20000);
+    if (kills < 5) child.kill('SIGKILL');
+    await until('it has ended', () => end, 20000);
+    killed = end.signal === 'SIGKILL';
+    if (!killed) assert.equal(end.code, 0);
+    kills += killed;
+    last = one(dir, 'SELECT count(*) FROM events');
+    seen.push(count());
+  }
+  assert.equal(seen.at(-1), 400);
+  assert.ok(kills >= 2 && seen.some((events) => events > 0 && events < 400), `${kills} kills: ${seen}`);
 }));
 
 test('two at once: one waits for the other, and nothing is there twice', () => withMarket(async (market, dir) => {
