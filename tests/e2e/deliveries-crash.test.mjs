@@ -188,7 +188,7 @@ test('a private address is refused when it is told, and when a name turns out to
   assert.match(stderr, /LICGATE_EVENTS_URL/);
 }));
 
-test('a public name that resolves to a private address: registered, and never connected to', async () => inFolder(async ({ dir, receiver }) => {
+test('a public name that resolves to a private address: registered, and never connected to', async (t) => inFolder(async ({ dir, receiver }) => {
   const addresses = ['127.0.0.1', '127.8.9.10', '10.1.2.3', '172.16.0.1', '192.168.1.1', '169.254.169.254', '100.64.0.1', '0.0.0.0', '::1', '::ffff:127.0.0.1', 'fd00::1', 'fe80::1'];
   const names = addresses.map((_, i) => `hooks-${i}.customer.example`), file = path.join(dir, 'hosts');
   writeFileSync(file, addresses.map((address, i) => `${address} ${names[i]}\n`).join(''));
@@ -203,6 +203,7 @@ test('a public name that resolves to a private address: registered, and never co
     return json.id;
   };
   let app = await Licgate.start({ dir, via, env: { LICGATE_ALLOW_INSECURE_HOSTS: '0' } });
+  t.after(() => app.child.kill('SIGKILL')); // where the test failed
   const ids = await Promise.all(names.map((name) => register(app, `https://${name}:${receiver.port}/hook`)));
   for (const [i, id] of ids.entries()) {
     const row = await until('refused', async () => (await list(app, `endpoint=${id}`)).find((d) => d.attempts === 1));
