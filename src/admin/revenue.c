@@ -17,7 +17,7 @@ static const int64_t DAY_MS = 86400000;
 static const struct definition mrr_words[] = {
     {"mrr_cents", "sum over licences of their monthly amounts on the month's last day (today in the current month)"},
     {"monthly_amount",
-     "of a New or Renewal line: its price over the months it is for (monthly 1, annual 12, else the "
+     "of a New or Renewal line: its price over the months it is for (monthly 1, quarterly 3, annual 12, else the "
      "months of its term), rounded to a cent; of an Upgrade or Downgrade: its price over the rest of "
      "the term; of a Refund: minus the part of its original that was paid back, from that day on, with an "
      "Upgrade of the same day beside it minus all of it"},
