@@ -111,7 +111,7 @@ test('each list is also a file', async () => {
   const view = await open(`#/books${RANGE}`);
   const { page } = view;
   await page.locator('.tile', { hasText: 'MRR in 2025-12' }).waitFor();
-  for (const [region, name] of [['Monthly recurring revenue', 'mrr.csv'], ['Sales and refunds', 'transactions.csv'], ['Evaluations by the month they began', 'trials.csv']]) {
+  for (const [region, name] of [['Monthly recurring revenue', 'mrr.csv'], ['Sales and refunds', 'transactions-by-month.csv'], ['Evaluations by the month they began', 'trials.csv']]) {
     const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('region', { name: region, exact: true }).getByRole('link', { name: 'CSV' }).click()]);
     assert.equal(file.suggestedFilename(), name);
   }
