@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Atlassian, active, notLicensed } from '../e2e/lib/atlassian.mjs';
-import { Licgate } from '../e2e/lib/licgate.mjs';
+import { Licgate, until } from '../e2e/lib/licgate.mjs';
 import { Browser, LOOKS } from './lib/browser.mjs';
 import { asJira, bridged, openInJira } from './lib/jira.mjs';
 
@@ -111,8 +111,10 @@ describe('a licence that changes while the page is open', () => {
     const frame = await openInJira(view, site, app, '/app/export');
     await frame.getByRole('heading', { name: 'This app has no licence here' }).waitFor();
     await override(site, 'active');
-    await passMinute(view);
-    await frame.getByText('It is open now. Reload the page.').waitFor();
+    await until('it says so', async () => { // its script may still be on its way when the heading is there
+      await passMinute(view);
+      return frame.getByText('It is open now. Reload the page.').isVisible();
+    });
     await view.close();
   });
 
