@@ -108,13 +108,17 @@ struct sales {
 	size_t sum_count;
 };
 
+static enum err sums_read(struct store_tx *tx, void *arg)
+{
+	struct sales *s = arg;
+	return store_ledger_sums(tx, s->from, s->to, s->arena, &s->sums, &s->sum_count);
+}
+
 static enum err sales_read(struct store_tx *tx, void *arg)
 {
 	struct sales *s = arg;
 	enum err err = store_ledger_list(tx, s->from, s->to, &s->after, s->limit, s->arena, &s->at, &s->count);
-	if (err == OK && s->sums_too)
-		err = store_ledger_sums(tx, s->from, s->to, s->arena, &s->sums, &s->sum_count);
-	return err;
+	return err == OK && s->sums_too ? sums_read(tx, s) : err;
 }
 
 static void sale_json(struct jsonw *w, const struct market_sale *s)
@@ -307,12 +311,6 @@ static void reply_sales_json(struct request *req, struct sales *s, const struct 
 	if (err == OK)
 		sales_json(&json, s, p->limit);
 	reply_json_or_err(req, err, &json);
-}
-
-static enum err sums_read(struct store_tx *tx, void *arg)
-{
-	struct sales *s = arg;
-	return store_ledger_sums(tx, s->from, s->to, s->arena, &s->sums, &s->sum_count);
 }
 
 /* by=month: the sums alone. */

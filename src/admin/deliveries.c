@@ -330,7 +330,7 @@ static void replay_reply(struct request *req, void *room)
 		if (r->delivery)
 			no_such_delivery(req);
 		else
-			reply_problem(req, 404, "no_such_endpoint", "no endpoint has this id", NULL, 0);
+			reply_problem(req, 404, NO_ENDPOINT_CODE, NO_ENDPOINT_TEXT, NULL, 0);
 		return;
 	}
 	if (r->err != OK) {
@@ -394,7 +394,7 @@ void admin_endpoint_replay(struct request *req, void *room)
 	int64_t after;
 	if (!segment_decode(&req->arena, req->params.part[0], &id) || id.len == 0 || id.len >= ENDPOINT_ID_MAX ||
 	    memchr(id.ptr, '\0', id.len)) {
-		reply_problem(req, 404, "no_such_endpoint", "no endpoint has this id", NULL, 0);
+		reply_problem(req, 404, NO_ENDPOINT_CODE, NO_ENDPOINT_TEXT, NULL, 0);
 		return;
 	}
 	const char *wrong = NULL;

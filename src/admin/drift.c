@@ -3,8 +3,6 @@
  * Computed anew for each request. The cursor is a number of findings to skip. */
 #include "market/drift.h"
 
-#include <stdio.h>
-
 #include "admin/csv.h"
 #include "admin/params.h"
 #include "admin/parts.h"
@@ -56,7 +54,6 @@ static void drift_json(struct buf *out, const struct drift *d, int64_t now, bool
 {
 	struct jsonw w = jsonw(out);
 	size_t at = 0;
-	char cursor[24] = "";
 	jw_obj(&w);
 	jw_ktime(&w, "at", now);
 	jw_ktime(&w, "polled_at", d->polled_at);
@@ -75,10 +72,8 @@ static void drift_json(struct buf *out, const struct drift *d, int64_t now, bool
 		at++;
 	}
 	jw_end_arr(&w);
-	if (at > skip && at - skip > limit) {
-		(void)snprintf(cursor, sizeof cursor, "%zu", skip + limit);
-		jw_kz(&w, "next", cursor);
-	}
+	if (at > skip && at - skip > limit)
+		number_cursor_write(&w, (int64_t)(skip + limit));
 	jw_end_obj(&w);
 }
 
@@ -96,11 +91,10 @@ static bool asked(struct request *req, struct list_params *ret, bool *ret_by_kin
 		wrong = "a parameter is there twice";
 	else if (kind.len > 0 && !drift_kind_parse(kind, ret_kind))
 		wrong = "kind: one of the names in \"counts\" of this answer without kind=";
-	else if (ret->cursor.len > 0 && (str_to_int64(ret->cursor, ret_skip) != OK || *ret_skip < 0))
-		wrong = CURSOR_WRONG;
-	if (wrong)
-		reply_problem(req, 400, "bad_request", wrong, NULL, 0);
-	return !wrong;
+	if (!wrong)
+		return number_cursor_read(req, ret->cursor, ret_skip);
+	reply_problem(req, 400, "bad_request", wrong, NULL, 0);
+	return false;
 }
 
 void admin_drift(struct request *req, void *room)

@@ -148,8 +148,6 @@ void admin_endpoints(struct request *req, void *room)
 
 /* ---- changes ---- */
 
-static const char *const no_such_endpoint[] = {"no_such_endpoint", "no endpoint has this id"};
-
 struct change {
 	struct request_write write;
 	const struct connect *c;
@@ -186,14 +184,14 @@ static struct change *change_of_path(struct request *req, const struct admin *a)
 	struct str id;
 	if (!segment_decode(&req->arena, req->params.part[0], &id) || id.len == 0 || id.len >= ID_MAX ||
 	    memchr(id.ptr, '\0', id.len)) {
-		reply_problem(req, 404, no_such_endpoint[0], no_such_endpoint[1], NULL, 0);
+		reply_problem(req, 404, NO_ENDPOINT_CODE, NO_ENDPOINT_TEXT, NULL, 0);
 		return NULL;
 	}
 	struct change *c = change_new(req, a);
 	if (c) {
 		memcpy(c->id, id.ptr, id.len);
-		c->write.missing_code = no_such_endpoint[0];
-		c->write.missing = no_such_endpoint[1];
+		c->write.missing_code = NO_ENDPOINT_CODE;
+		c->write.missing = NO_ENDPOINT_TEXT;
 	}
 	return c;
 }

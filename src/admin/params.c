@@ -84,10 +84,10 @@ bool cursor_read(struct arena *a, struct str text, struct str *ret_last)
 
 bool number_cursor_read(struct request *req, struct str cursor, int64_t *ret)
 {
-	int64_t id = 0;
-	if (cursor.len > 0 && (str_to_int64(cursor, &id) != OK || id < 0))
+	int64_t n = 0;
+	if (cursor.len > 0 && (str_to_int64(cursor, &n) != OK || n < 0))
 		return bad(req, CURSOR_WRONG);
-	*ret = id;
+	*ret = n;
 	return true;
 }
 

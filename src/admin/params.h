@@ -26,7 +26,7 @@ bool limit_parse(struct str text, size_t *ret);
 void cursor_write(struct buf *out, struct str last);
 /* False: not a cursor of ours. An empty text gives an empty key: from the start. */
 bool cursor_read(struct arena *a, struct str text, struct str *ret_last);
-/* A cursor that is a number: the last id of a list from the newest to the oldest. None is 0. False: answered 400. */
+/* A cursor that is a number: an id of the list, or how many to skip. None is 0. False: answered 400. */
 bool number_cursor_read(struct request *req, struct str cursor, int64_t *ret);
 void number_cursor_write(struct jsonw *w, int64_t last); /* the answer's member "next" */
 /* The same for a list that is sorted: the last one's value goes with its key. */

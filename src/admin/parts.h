@@ -7,6 +7,8 @@ enum { CURSOR_TEXT_MAX = 8192 };
 
 /* The tenant named in the path, held by the request until it ends; NULL: answered 404. */
 const struct tenant *tenant_of_path(struct request *req, const struct admin *a);
+#define NO_ENDPOINT_CODE "no_such_endpoint"
+#define NO_ENDPOINT_TEXT "no endpoint has this id"
 /* 200, or the error's answer. */
 void reply_json_or_err(struct request *req, enum err err, struct buf *json);
 /* name: of the file a browser makes of it, a literal. */
