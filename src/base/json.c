@@ -43,14 +43,6 @@ static enum err read_object(struct str text, json_error_t *error, json_t **ret)
 	return OK;
 }
 
-enum err json_read_object(struct str text, json_t **ret)
-{
-	json_error_t ignored;
-	if (text.len == 0 || memchr(text.ptr, '\0', text.len))
-		return ERR_INVALID;
-	return read_object(text, &ignored, ret);
-}
-
 static const char *body_wrong(struct str text, const json_error_t *e)
 {
 	if (text.len == 0)
@@ -78,6 +70,12 @@ enum err json_read_body(struct str text, json_t **ret, const char **ret_wrong)
 	if (err == ERR_INVALID)
 		*ret_wrong = body_wrong(text, &e);
 	return err;
+}
+
+enum err json_read_object(struct str text, json_t **ret)
+{
+	const char *ignored;
+	return json_read_body(text, ret, &ignored);
 }
 
 enum err json_read_file(struct str text, json_error_t *ret_error, json_t **ret)
