@@ -112,7 +112,7 @@ struct counting {
 	int fails_at; /* page; 0: none */
 	bool hollow;  /* every second page is empty */
 	bool large;   /* LARGE_PAGE bytes of something follow */
-	const char *last;
+	const int *last;
 };
 
 static enum err count_on(void *counting, struct arena *memory, struct buf *out, bool *ret_more)
@@ -122,9 +122,12 @@ static enum err count_on(void *counting, struct arena *memory, struct buf *out, 
 	atomic_fetch_add(c->made, 1);
 	if (c->fails_at == c->page)
 		return ERR_BUSY;
-	assert_true(page == 0 || atoi(c->last) == page - 1);
+	assert_true(page == 0 || *c->last == page - 1);
 	assert_non_null(arena_alloc(memory, ARENA_FIRST_BYTES)); /* what follows is freed with it */
-	c->last = arena_printf(memory, "%d", page);
+	int *number = arena_alloc(memory, sizeof(*number));
+	assert_non_null(number);
+	*number = page;
+	c->last = number;
 	for (int i = 0; i < PAGE_LINES && !(c->hollow && page % 2); i++)
 		buf_printf(out, "%05d\n", (page * PAGE_LINES + i) % 100000);
 	static const char something[64 * 1024];
