@@ -253,7 +253,8 @@ describe('the bridge', () => {
     await install(app, 'nested');
     const view = await openSite('module/page', {}, 'nested');
     await appPage(view, 'Outer').locator('iframe').waitFor();
-    const [outer, within] = [view.page.frames().find((f) => f.url().startsWith(app.url)), view.page.frames().find((f) => f.url().startsWith(inner.url))];
+    const frame = (url) => until('the frame has its page', () => view.page.frames().find((f) => f.url().startsWith(url))); // its element is there before
+    const [outer, within] = [await frame(app.url), await frame(inner.url)];
     await within.waitForFunction(() => window.got); // it has asked
     await outer.evaluate(() => { window.got = []; top.postMessage({ sim: 'ask', id: 2, what: 'user' }, '*'); });
     await outer.waitForFunction(() => window.got.some((m) => m.id === 2 && m.value));
